@@ -1,0 +1,69 @@
+package scorer
+
+import "time"
+
+// Kind says what a pool serves, which decides what its counts are a witness of.
+type Kind string
+
+const (
+	// KindAuto finds out: by upgraded connections and completions per in-flight.
+	KindAuto Kind = "auto"
+	// KindRequests is work that completes: latency shows capacity.
+	KindRequests Kind = "requests"
+	// KindConnections is long-lived connections: how long they stay says
+	// nothing of the backend.
+	KindConnections Kind = "connections"
+)
+
+// Names of the laws that a pool can be configured with.
+const (
+	LawAuto     = "auto"
+	LawCapacity = "capacity"
+	LawStatic   = "static"
+)
+
+// Config is one pool's settings. The zero value of every field but Name means
+// its default.
+type Config struct {
+	Name string
+	// Kind defaults to KindAuto.
+	Kind Kind
+	// Law is LawAuto (default), LawCapacity or LawStatic.
+	Law    string
+	Limits Limits
+	Score  ScoreConfig
+	// DryRun marks plans as not to be carried out.
+	DryRun bool
+}
+
+// Limits bound what any law can do.
+type Limits struct {
+	// Floor and Ceiling bound a weight; 1 is the mean. Defaults 0.05 and 20;
+	// 0 < Floor <= 1 <= Ceiling.
+	Floor, Ceiling float64
+	// Step bounds a change from one tick to the next: a weight stays within
+	// its last value times and over 1+Step. Default 0.5.
+	Step float64
+	// Deadband is the least relative change that is worth making. Default 0.05.
+	Deadband float64
+	// StaleAfter is the age at which a backend's reports no longer count.
+	// Default 10 s.
+	StaleAfter time.Duration
+	// SlowStart is how long a backend that joins or returns takes to reach its
+	// weight. Default 10 s; negative switches it off.
+	SlowStart time.Duration
+	// MaxEjected is the largest share of a pool that may be ejected at once.
+	// Default 1/3, always at least one backend; negative switches ejection off.
+	MaxEjected float64
+}
+
+// ScoreConfig says how a backend's score is made up.
+type ScoreConfig struct {
+	// Coefficients weigh the signals: "connections", "cpu", "memory",
+	// "utilization" or the name of a named metric. Only ratios matter. Default
+	// connections 1, cpu 1.
+	Coefficients map[string]float64
+	// Window is the time constant of the moving average that every signal but
+	// connections is taken through. Default 10 s.
+	Window time.Duration
+}
