@@ -27,6 +27,9 @@ type Observation struct {
 	InService bool
 	// Settled is true once it has been in service for longer than slow start.
 	Settled bool
+	// Seconds is the time that the counts were taken over; 0 means that nothing
+	// was reported since the last step, and signals repeat what was known.
+	Seconds float64
 	// Completed and Failed are work per second: done without error, and with.
 	Completed, Failed float64
 	// InFlight is the mean of the samples since the last step.

@@ -17,8 +17,12 @@ type Snapshot struct {
 	// Moves counts the weights that changed from one plan to the next since
 	// the start; Ejections the backends that were ejected.
 	Moves, Ejections uint64
-	Targets          []TargetStatus
-	Sources          []SourceStatus
+	// Reports counts the reports taken since the start, Unmatched those of
+	// backends that are not in the pool; LastReport is when the newest was made.
+	Reports, Unmatched uint64
+	LastReport         time.Time
+	Targets            []TargetStatus
+	Sources            []SourceStatus
 }
 
 // TargetStatus is how one target follows.
@@ -43,8 +47,6 @@ type SourceStatus struct {
 	Name string
 	// LastError is why it stopped last, "" while it runs.
 	LastError string
-	// Restarts and Reports count since the start.
-	Restarts, Reports uint64
-	// LastReport is when the newest report came in.
-	LastReport time.Time
+	// Restarts counts since the start.
+	Restarts uint64
 }

@@ -1,0 +1,64 @@
+# trimtab: `make help` lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO      ?= go
+BIN     := bin
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+FUZZTIME ?= 20s
+
+.PHONY: help build demo test unit lint race bench fuzz proxies clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/trimtab and bin/trimtab-lab
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/trimtab ./cmd/trimtab-lab
+
+demo: proxies build ## watch trimtab tune a real HAProxy (under 5 minutes)
+	$(BIN)/trimtab-lab demo --trimtab $(BIN)/trimtab
+
+test: proxies lint race ## everything: vet, staticcheck, gofumpt, all tests on real proxies
+
+lint: ## go vet, staticcheck, gofumpt
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@unformatted=$$($(GO) tool gofumpt -l .); if [ -n "$$unformatted" ]; then echo "not gofumpt-formatted:"; echo "$$unformatted"; exit 1; fi
+	$(GO) mod verify
+	$(GO) mod tidy -diff
+
+# Programs under measurement run without -race: what times itself is tested
+# again without it, one package after another so that they do not disturb each
+# other.
+race:
+	$(GO) test -race -shuffle=on -timeout 15m ./...
+	$(GO) test -count=1 -p 1 -timeout 15m -run '^TestMeasured' ./...
+
+bench: proxies ## speed and memory, as ratios against named baselines
+	$(GO) test -run '^$$' -bench . -benchmem -p 1 ./...
+
+fuzz: ## every fuzz target for FUZZTIME (default 20s) each
+	@for package in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	    echo "== $$package $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+	  done; \
+	done
+
+# What the tests and the demo need besides Go.
+proxies:
+	@command -v haproxy >/dev/null || [ -x /usr/sbin/haproxy ] || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing haproxy"; \
+	    apt-get install -y -qq --no-install-recommends haproxy >/dev/null || \
+	      { apt-get update -qq && apt-get install -y -qq --no-install-recommends haproxy >/dev/null; }; \
+	  else \
+	    echo "HAProxy (2.6 or newer) is missing. Install it, for example:"; \
+	    echo "  sudo apt-get install --no-install-recommends haproxy"; \
+	    exit 1; \
+	  fi; }
+
+clean: ## remove what was built
+	rm -rf $(BIN)

@@ -1,0 +1,367 @@
+package scorer
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// capacity learns how strong every backend is.
+//
+// (doc comment is written with the measured table below)
+type capacity struct {
+	leak    float64
+	witness witness
+
+	pace      pace
+	states    []capacityState
+	index     map[string]int
+	latency   noise
+	reports   noise
+	demand    pace
+	last      time.Time
+	spread    bool
+	weights   []float64
+	offsets   []float64
+	haveSteps bool
+	lastZero  float64
+}
+
+// witness says what the law may learn from.
+type witness uint8
+
+const (
+	// byBoth learns from latency, and from reports while the two agree.
+	byBoth witness = iota
+	// byReports learns from reports alone: the proxy has no feedback of its
+	// own, so that latency shows queues.
+	byReports
+)
+
+type capacityState struct {
+	name       string
+	held       average // in flight
+	latency    filter
+	reported   filter
+	hasReport  bool
+	doubted    bool
+	published  float64
+	byReport   bool
+	lastReport time.Time
+}
+
+const (
+	// latencyDrift and reportDrift are the filters' drift per second.
+	latencyDrift = 0.05
+	reportDrift  = 0.02
+	// capacitySpread is what capacities are taken to differ by from what is
+	// configured, as a standard deviation of the logarithm.
+	capacitySpread = 0.5
+	// quiet is how many requests must be in flight at a backend for its slowness
+	// to be full evidence of overload, over quietMemory seconds.
+	quiet       = 2
+	quietMemory = 10
+	// paceMemory and demandMemory are the pool's memories in seconds.
+	paceMemory   = 30
+	demandMemory = 10
+	// believeAbove and believeBelow are by how much a report may claim more or
+	// less capacity than latency shows, besides one standard deviation.
+	believeAbove = 0.4
+	believeBelow = 0.1
+	// equalUntil and equalBelow: all backends stay at their configured
+	// capacities until the estimates are that far apart, and return to them
+	// when they are closer than that again.
+	equalUntil = 0.2
+	equalBelow = 0.1
+	// reportLimit is the age at which a report no longer counts.
+	reportLimit = 10 * time.Second
+)
+
+func newCapacity() *capacity {
+	return &capacity{
+		leak: defaultLeak, index: map[string]int{},
+		pace: newPace(paceMemory), demand: newPace(demandMemory),
+		latency: newNoise(), reports: newNoise(),
+	}
+}
+
+// pace is a ratio of two sums over the pool, both remembered equally long.
+type pace struct{ top, bottom average }
+
+func newPace(seconds float64) pace { return pace{newAverage(seconds), newAverage(seconds)} }
+
+func (p *pace) add(top, bottom, seconds float64) float64 {
+	return p.top.add(top, seconds) / p.bottom.add(bottom, seconds)
+}
+
+// Weights implements Law.
+func (c *capacity) Weights(now time.Time, in []Observation) []float64 {
+	seconds := 1.0
+	if c.haveSteps {
+		seconds = min(max(now.Sub(c.last).Seconds(), 0), 10)
+	}
+	c.haveSteps, c.last = true, now
+	c.align(in)
+	c.latency.begin(len(in))
+	c.reports.begin(len(in))
+	center := logCenter(in)
+	if c.witness == byBoth {
+		c.learnFromLatency(in, center, seconds)
+	}
+	c.learnFromReports(now, in, seconds)
+	c.publish(now, in)
+	return c.weights
+}
+
+// align brings the states into the order of the observations.
+func (c *capacity) align(in []Observation) {
+	same := len(c.states) == len(in)
+	for i := 0; same && i < len(in); i++ {
+		same = c.states[i].name == in[i].Backend
+	}
+	if same {
+		return
+	}
+	states := make([]capacityState, len(in))
+	center := logCenter(in)
+	for i := range in {
+		if at, ok := c.index[in[i].Backend]; ok {
+			states[i] = c.states[at]
+			continue
+		}
+		// What is in force already, left by an earlier run or by a person, is
+		// the best first guess.
+		x := 0.0
+		if lead := math.Log(in[i].Share/in[i].Capacity) - center; isNumber(lead) && !c.known() {
+			x = min(max(lead, -maxLog), maxLog)
+		}
+		states[i] = capacityState{
+			name: in[i].Backend, held: newAverage(quietMemory),
+			latency: newFilter(x, latencyDrift, capacitySpread), reported: newFilter(x, reportDrift, 0),
+		}
+	}
+	clear(c.index)
+	for i := range in {
+		c.index[in[i].Backend] = i
+	}
+	c.states = states
+	c.weights = make([]float64, len(in))
+	c.offsets = make([]float64, 0, len(in))
+}
+
+func (c *capacity) known() bool { return len(c.states) > 0 }
+
+// logCenter is the mean, over the backends in service, of the log of the share
+// in force over the configured capacity.
+func logCenter(in []Observation) float64 {
+	var sum, count float64
+	for i := range in {
+		if l := math.Log(in[i].Share / in[i].Capacity); in[i].InService && isNumber(l) {
+			sum += l
+			count++
+		}
+	}
+	if count == 0 {
+		return 0
+	}
+	return sum / count
+}
+
+// usable says whether a backend's counts say anything of its speed.
+func usable(o *Observation) bool {
+	return o.InService && o.Seconds > 0 && isNumber(o.InFlight) && isNumber(o.Completed) &&
+		o.Failed <= o.Completed
+}
+
+func (c *capacity) learnFromLatency(in []Observation, center, seconds float64) {
+	var inFlight, completed float64
+	for i := range in {
+		if usable(&in[i]) {
+			inFlight += in[i].InFlight
+			completed += in[i].Completed
+		}
+	}
+	t := c.pace.add(inFlight, completed, seconds)
+	if !(t > 0) || math.IsInf(t, 0) {
+		return
+	}
+	for i := range in {
+		f := &c.states[i].latency
+		if !usable(&in[i]) || !in[i].Settled {
+			f.forget(seconds)
+			continue
+		}
+		lead := math.Log(in[i].Share/in[i].Capacity) - center - f.x
+		if !isNumber(lead) {
+			lead = 0 // nothing is known of what is in force: the plan is
+		}
+		expected := in[i].InFlight / t * math.Exp(c.leak*f.x)
+		done := c.states[i].discount(in[i].Completed, expected, &in[i])
+		f.update(done, expected, lead, in[i].Seconds, &c.latency)
+	}
+	c.centerOn(in, func(s *capacityState) *float64 { return &s.latency.x })
+}
+
+// discount returns what the backend is taken to have done. A backend with hardly
+// anything in flight has no queue: what it is slow by is its own pace (a slow
+// core, a distant zone), and taking work from it would go on for ever, as it
+// cannot become faster. Such slowness counts less the quieter the backend is.
+func (s *capacityState) discount(done, expected float64, o *Observation) float64 {
+	held := s.held.add(o.InFlight, o.Seconds)
+	if done >= expected || held >= quiet {
+		return done
+	}
+	share := held / quiet
+	return expected + (done-expected)*share*share
+}
+
+// centerOn takes the mean over the backends in service off every estimate: only
+// ratios are known. Centring over others would let an ejected backend's
+// estimate drift away.
+func (c *capacity) centerOn(in []Observation, x func(*capacityState) *float64) {
+	var sum, count float64
+	for i := range in {
+		if in[i].InService {
+			sum += *x(&c.states[i])
+			count++
+		}
+	}
+	if count == 0 {
+		return
+	}
+	for i := range in {
+		value := x(&c.states[i])
+		*value = min(max(*value-sum/count, -maxLog), maxLog)
+	}
+}
+
+func (c *capacity) learnFromReports(now time.Time, in []Observation, seconds float64) {
+	var busy, completed float64
+	for i := range in {
+		if c.reportUsable(&in[i]) {
+			busy += math.Exp(c.states[i].reported.x) * in[i].Capacity * in[i].Utilization
+			completed += in[i].Completed
+		}
+	}
+	if busy == 0 || completed == 0 {
+		return
+	}
+	perRequest := c.demand.add(busy, completed, seconds)
+	for i := range in {
+		s := &c.states[i]
+		if !c.reportUsable(&in[i]) {
+			continue
+		}
+		if !s.hasReport {
+			s.hasReport = true
+			s.reported.x = s.latency.x
+		}
+		s.lastReport = now
+		expected := math.Exp(s.reported.x) * in[i].Capacity * in[i].Utilization / perRequest
+		s.reported.update(in[i].Completed, expected, 0, in[i].Seconds, &c.reports)
+		s.reported.x = min(max(s.reported.x, -2*maxLog), 2*maxLog)
+	}
+}
+
+// reportUsable leaves out what cannot be a share of a capacity: nothing used
+// while work completes, and more than eight times full (a percentage).
+func (c *capacity) reportUsable(o *Observation) bool {
+	return usable(o) && o.Settled && o.Utilization > 0.002 && o.Utilization <= 8
+}
+
+// publish chooses each backend's estimate and turns it into weights.
+func (c *capacity) publish(now time.Time, in []Observation) {
+	zero := c.zero(now, in)
+	c.lastZero = zero
+	low, high := math.Inf(1), math.Inf(-1)
+	for i := range in {
+		s := &c.states[i]
+		s.byReport = s.hasReport && now.Sub(s.lastReport) <= reportLimit
+		s.published = 0
+		if c.witness == byBoth {
+			s.published = s.latency.x
+		}
+		if s.byReport && c.witness == byBoth {
+			s.judge(s.reported.x - zero - s.latency.x)
+			s.byReport = !s.doubted
+		}
+		if s.byReport {
+			s.published = min(max(s.reported.x-zero, -maxLog), maxLog)
+		}
+		if in[i].InService {
+			low, high = min(low, s.published), max(high, s.published)
+		}
+	}
+	if high-low > equalUntil {
+		c.spread = true
+	} else if high-low < equalBelow {
+		c.spread = false
+	}
+	for i := range in {
+		c.weights[i] = in[i].Capacity
+		if c.spread {
+			c.weights[i] *= math.Exp(c.states[i].published)
+		}
+	}
+}
+
+// zero is the median of what reports claim beyond latency: each of the two
+// knows only ratios, and one liar must not shift everybody's zero.
+func (c *capacity) zero(now time.Time, in []Observation) float64 {
+	c.offsets = c.offsets[:0]
+	for i := range in {
+		s := &c.states[i]
+		if in[i].InService && s.hasReport && now.Sub(s.lastReport) <= reportLimit {
+			offset := s.reported.x
+			if c.witness == byBoth {
+				offset -= s.latency.x
+			}
+			c.offsets = append(c.offsets, offset)
+		}
+	}
+	if len(c.offsets) == 0 {
+		return 0
+	}
+	slices.Sort(c.offsets)
+	return c.offsets[len(c.offsets)/2]
+}
+
+// judge decides whether a report is believed. An overstated capacity shows in
+// latency and an understated one hardly does; a slow core or some distance
+// must not count as a lie. Hence the two different widths, and half of them to
+// be believed again.
+func (s *capacityState) judge(claim float64) {
+	deviation := math.Sqrt(s.latency.v)
+	above, below := believeAbove+deviation, believeBelow+deviation
+	if s.doubted {
+		s.doubted = claim > above/2 || claim < -below/2
+	} else {
+		s.doubted = claim > above || claim < -below
+	}
+}
+
+// deviation is the standard deviation of the estimate that backend i is
+// published with.
+func (c *capacity) deviation(i int) float64 {
+	s := &c.states[i]
+	if s.byReport {
+		return math.Sqrt(s.reported.v)
+	}
+	return math.Sqrt(s.latency.v)
+}
+
+// cause says what backend i's weight comes from, and for a report that is not
+// believed, what it claims as a multiple of what latency shows.
+func (c *capacity) cause(i int) (because cause, claim float64) {
+	s := &c.states[i]
+	switch {
+	case !c.spread:
+		return becauseEqual, 0
+	case s.byReport:
+		return becauseReport, 0
+	case s.doubted && s.hasReport && c.witness == byBoth:
+		return becauseDoubted, math.Exp(s.reported.x - c.lastZero - s.latency.x)
+	default:
+		return becauseLatency, 0
+	}
+}

@@ -1,0 +1,58 @@
+package scorer
+
+import (
+	"fmt"
+	"math"
+)
+
+// choice is the law that a pool follows and the reason for it.
+type choice struct {
+	name, why string
+	law       Law
+}
+
+// evidence is what the choice of a law depends on.
+type evidence struct {
+	kind     Kind
+	stay     float64 // mean time in flight, seconds
+	feedback bool    // some target balances by the work in flight
+	fixed    bool    // no target takes weights
+	reported bool    // some backend reports its utilization
+}
+
+// lawConnections is what auto and capacity mean for long-lived connections of
+// which utilization is reported.
+const lawConnections = "connections"
+
+func (p *Pool) choose(e evidence) choice {
+	configured := func(why string) choice { return choice{LawStatic, why, p.static} }
+	switch {
+	case p.config.Law == LawStatic:
+		return configured("configured: the configured capacities")
+	case e.fixed:
+		return configured("the balancing algorithm takes no weights while running")
+	case e.kind == KindConnections && e.reported:
+		return choice{lawConnections, "long-lived connections: shares leave room for what the dear ones use, by reported utilization", p.goals}
+	case e.kind == KindConnections:
+		return configured(fmt.Sprintf("long-lived connections%s: how long they stay says nothing of a backend's strength, and no utilization is reported", describeStay(e.stay)))
+	case e.kind == KindAuto:
+		return configured("too little has completed to tell what the pool serves")
+	case !e.feedback && e.reported:
+		p.capacity.witness = byReports
+		return choice{LawCapacity, "capacity learned from reported utilization alone: under round robin latency shows queues, not strength", p.capacity}
+	case !e.feedback && p.config.Law == LawAuto:
+		return configured("round robin without reported utilization: latency there shows queues, not strength; `balance leastconn` or `random(2)` would let weights be learned")
+	}
+	p.capacity.witness = byBoth
+	if e.reported {
+		return choice{LawCapacity, "capacity learned from in-flight and completions, and from reported utilization where the two agree", p.capacity}
+	}
+	return choice{LawCapacity, "capacity learned from in-flight and completions", p.capacity}
+}
+
+func describeStay(seconds float64) string {
+	if math.IsNaN(seconds) || math.IsInf(seconds, 0) {
+		return ""
+	}
+	return fmt.Sprintf(" (%.3g s each)", seconds)
+}

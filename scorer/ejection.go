@@ -1,0 +1,107 @@
+package scorer
+
+import "time"
+
+// ejection is one backend's way out of a pool and back.
+//
+//	in ──failing──▶ waiting ──delay──▶ pulsed ──3 good pulses──▶ in, slow start
+//	                   ▲                 │ errors: delay doubles
+//	                   └─────────────────┘ nobody came: pulse doubles
+//
+// leastconn takes an idle backend whatever its weight, so a backend that fails
+// fast draws everything (61 % errors for one of five) and weight 1 does not
+// help: only 0 does. To see whether it is well again, real requests are let in
+// for a moment. A pulse of 50 ms costs some tens of requests at most, once in
+// an ever longer while.
+type ejection struct {
+	out   bool
+	delay time.Duration
+	// next is when the next pulse is due; pulsed when the last one was given,
+	// zero when none is under way.
+	next, pulsed time.Time
+	pulse        time.Duration
+	good         int
+	seen         share
+	inFlight     float64
+	// failed and rest are the shares of failures that it was ejected for.
+	failed, rest float64
+}
+
+const (
+	firstDelay = 5 * time.Second
+	maxDelay   = time.Minute
+	firstPulse = 50 * time.Millisecond
+	maxPulse   = 800 * time.Millisecond
+	// A pulse is judged when its requests had time to come back: after
+	// judgeAfter if something did, else after judgeAtLast.
+	judgeAfter  = time.Second
+	judgeAtLast = 3 * time.Second
+	goodPulses  = 3
+	// goodShare is the share of failures below which a pulse went well.
+	goodShare = 0.2
+)
+
+func (e *ejection) eject(now time.Time) {
+	*e = ejection{out: true, delay: firstDelay, pulse: firstPulse, next: now.Add(firstDelay)}
+}
+
+// step returns how long a pulse to give now (0: none) and whether the backend
+// is well again. done and failed are per second, over the given seconds.
+// canPulse is false where the target has no way to time one.
+func (e *ejection) step(now time.Time, done, failed, inFlight, seconds float64, canPulse bool) (pulse time.Duration, readmit bool) {
+	if !e.pulsed.IsZero() {
+		if done > 0 {
+			e.seen.done += done * seconds
+		}
+		if failed > 0 {
+			e.seen.failed += failed * seconds
+		}
+		e.inFlight = inFlight
+		if !e.judge(now) {
+			return 0, false
+		}
+	}
+	if e.good >= goodPulses {
+		return 0, true
+	}
+	if !canPulse || now.Before(e.next) {
+		return 0, false
+	}
+	e.pulsed, e.seen = now, share{}
+	return e.pulse, false
+}
+
+// judge ends a pulse when its outcome is known and reports whether it did.
+func (e *ejection) judge(now time.Time) bool {
+	age := now.Sub(e.pulsed)
+	if age < judgeAfter {
+		return false
+	}
+	came := e.seen.done >= 1
+	if age < judgeAtLast && (!came || e.inFlight > 0) {
+		return false
+	}
+	e.pulsed = time.Time{}
+	switch {
+	case came:
+		e.probed(now, e.seen.ratio() < goodShare)
+	case e.inFlight > 0:
+		e.probed(now, false) // requests went in and none came back
+	default:
+		e.pulse = min(2*e.pulse, maxPulse)
+		e.next = now
+	}
+	return true
+}
+
+// probed takes the outcome of a pulse or of a health request.
+func (e *ejection) probed(now time.Time, ok bool) {
+	if ok {
+		e.good++
+		e.next = now
+		return
+	}
+	e.good, e.pulse = 0, firstPulse
+	e.delay = min(2*e.delay, maxDelay)
+	e.next = now.Add(e.delay)
+}

@@ -1,0 +1,77 @@
+package scorer
+
+import "math"
+
+// failures is one backend's recent work and the failed part of it, twice: over
+// about two steps, to act at once where there is traffic, and over a longer
+// time, to act at all where there is little.
+type failures struct {
+	quick, slow share
+}
+
+// share is an exponentially remembered count of work and of its failed part.
+type share struct{ done, failed float64 }
+
+const (
+	quickKeep  = 0.5 // a step
+	slowMemory = 30  // seconds
+
+	// ejectAbove is the share of failures, beyond twice the rest's, at which a
+	// backend is ejected. Twice the rest: a common failure ejects nobody.
+	ejectAbove = 0.2
+	// quickLeast is failures a second, slowLeast a number of failures: below
+	// them a share says nothing.
+	quickLeast = 2
+	slowLeast  = 10
+	// spareAbove is the share beyond the rest's at which a backend that is not
+	// ejected gets less.
+	spareAbove = 0.02
+	spareLeast = 0.1
+)
+
+func (f *failures) add(done, failed, seconds float64) {
+	if math.IsNaN(failed) || math.IsNaN(done) || seconds <= 0 {
+		return
+	}
+	keep := math.Pow(quickKeep, seconds)
+	f.quick.done = f.quick.done*keep + done*(1-keep)
+	f.quick.failed = f.quick.failed*keep + failed*(1-keep)
+	keep = math.Exp(-seconds / slowMemory)
+	f.slow.done = f.slow.done*keep + done*seconds
+	f.slow.failed = f.slow.failed*keep + failed*seconds
+}
+
+func (s share) ratio() float64 {
+	if s.done <= 0 {
+		return 0
+	}
+	return min(s.failed/s.done, 1)
+}
+
+func (s share) without(one share) share {
+	return share{max(s.done-one.done, 0), max(s.failed-one.failed, 0)}
+}
+
+func (s *share) include(one share) {
+	s.done += one.done
+	s.failed += one.failed
+}
+
+// failing says whether one backend fails far above the rest, given the sums of
+// all backends in service (it included).
+func (f *failures) failing(all failures) bool {
+	rest := failures{all.quick.without(f.quick), all.slow.without(f.slow)}
+	quick := f.quick.failed > quickLeast && f.quick.ratio() > ejectAbove+2*rest.quick.ratio()
+	slow := f.slow.failed > slowLeast && f.slow.ratio() > ejectAbove+2*rest.slow.ratio()
+	return quick || slow
+}
+
+// spare returns the factor that a backend's weight is multiplied with because
+// it fails more than the rest, but not enough to be ejected.
+func (f *failures) spare(all failures) float64 {
+	excess := f.quick.ratio() - all.quick.without(f.quick).ratio()
+	if excess <= spareAbove {
+		return 1
+	}
+	return max(spareLeast, 1-excess)
+}

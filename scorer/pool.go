@@ -1,0 +1,235 @@
+package scorer
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// Pool decides for one pool of backends. One goroutine owns it: no method may
+// run concurrently with another.
+type Pool struct {
+	config  Config
+	members []*member // sorted by name
+	byName  map[string]*member
+	targets []poolTarget
+
+	kind     kindJudge
+	maker    scoreMaker
+	choice   choice
+	capacity *capacity
+	goals    *connections
+	static   *static
+	deadband deadband
+	// thin is that there is too little in flight for leastconn to use weights,
+	// panics that the last step was in panic.
+	thin, panics bool
+
+	seq     uint64
+	booted  bool // a step has seen backends
+	last    time.Time
+	scratch scratch
+}
+
+// poolTarget is what is known of one target.
+type poolTarget struct {
+	name    string
+	inForce InForce
+}
+
+// member is one backend and all that the pool remembers of it.
+type member struct {
+	Backend
+	// capacity is the configured one with mean 1 over the pool: cores or
+	// percent, its scale means nothing.
+	capacity float64
+	signals  signals
+	now      merged
+	smoothed smoothedSignals
+	failures failures
+	ejection ejection
+	// serving is whether it was in service after the last step, and joined
+	// when that began; zero for one that was there from the start.
+	serving bool
+	joined  time.Time
+	// held is the published logarithm relative to the configured capacity.
+	held heldLog
+	// shares are what each of the pool's targets has in force, NaN for one that
+	// does not know the backend.
+	shares []float64
+	// factor is e^held; said and deviation are the factor that was last put in
+	// words and the estimate's deviation then.
+	factor, said, deviation float64
+	// weight is its last share while in service, before what the next step
+	// starts from.
+	weight float64
+	// note is what a guard did to it in this step; shown is the reason that why
+	// puts in words.
+	note, shown reason
+	why         string
+}
+
+// scratch is memory that is used again at every step.
+type scratch struct {
+	observations []Observation
+	held         []heldLog
+	heldOf       []int
+	bounded      []bounded
+	boundedOf    []int
+	inputs       []scoreInput
+	values       []float64
+	scores       []float64
+}
+
+// New returns a pool without backends. It fails on limits that contradict each
+// other.
+func New(config Config) (*Pool, error) {
+	config = config.withDefaults()
+	if err := config.check(); err != nil {
+		return nil, fmt.Errorf("pool %s: %w", config.Name, err)
+	}
+	p := &Pool{
+		config: config, byName: map[string]*member{},
+		kind:     newKindJudge(config.Kind),
+		capacity: newCapacity(), goals: newConnections(), static: &static{},
+	}
+	for _, name := range slices.Sorted(maps.Keys(config.Score.Coefficients)) {
+		if k := config.Score.Coefficients[name]; k > 0 {
+			p.maker.signals = append(p.maker.signals, scoreSignal{name: name, coefficient: k})
+		}
+	}
+	return p, nil
+}
+
+// SetBackends makes the given backends the members of the pool. What is known
+// of those that stay is kept.
+func (p *Pool) SetBackends(backends []Backend) {
+	next := make(map[string]*member, len(backends))
+	members := make([]*member, 0, len(backends))
+	for _, b := range backends {
+		if !(b.Capacity > 0) || math.IsInf(b.Capacity, 0) {
+			b.Capacity = 1
+		}
+		if _, twice := next[b.Name]; twice {
+			continue
+		}
+		m := p.byName[b.Name]
+		if m == nil {
+			m = &member{factor: 1, smoothed: p.maker.newSmoothed(p.config.Score.Window.Seconds())}
+		}
+		m.Backend = b
+		next[b.Name] = m
+		members = append(members, m)
+	}
+	slices.SortFunc(members, func(a, b *member) int { return cmp.Compare(a.Name, b.Name) })
+	p.members, p.byName = members, next
+	var total float64
+	for _, m := range members {
+		total += m.Capacity
+	}
+	for _, m := range members {
+		m.capacity = m.Capacity * float64(len(members)) / total
+	}
+}
+
+// Observe takes a report. It returns false for a backend that is not a member;
+// such a report is dropped.
+func (p *Pool) Observe(r Report) bool {
+	m, ok := p.byName[r.Backend]
+	if ok {
+		m.signals.observe(r)
+	}
+	return ok
+}
+
+// Applied takes what a target has in force. Shares that are empty are taken as
+// nothing new: a data plane that cannot be reached keeps what it has.
+func (p *Pool) Applied(target string, f InForce) {
+	at := slices.IndexFunc(p.targets, func(t poolTarget) bool { return t.name == target })
+	if at < 0 {
+		at = len(p.targets)
+		p.targets = append(p.targets, poolTarget{name: target})
+	}
+	p.targets[at].inForce = InForce{Origin: f.Origin, Algorithm: f.Algorithm, Pulses: f.Pulses}
+	if len(f.Shares) == 0 {
+		return
+	}
+	for _, m := range p.members {
+		m.setShare(at, math.NaN())
+	}
+	for _, s := range f.Shares {
+		if m := p.byName[s.Backend]; m != nil {
+			m.setShare(at, s.Weight)
+		}
+	}
+}
+
+func (m *member) setShare(target int, share float64) {
+	for len(m.shares) <= target {
+		m.shares = append(m.shares, math.NaN())
+	}
+	m.shares[target] = share
+}
+
+// Probed takes the outcome of a health request that was made to an ejected
+// backend, for targets that cannot pulse: three good ones in a row readmit it.
+func (p *Pool) Probed(now time.Time, backend string, ok bool) {
+	if m := p.byName[backend]; m != nil && m.ejection.out {
+		m.ejection.probed(now, ok)
+	}
+}
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.Kind, KindAuto)
+	setDefault(&c.Law, LawAuto)
+	setDefault(&c.Limits.Floor, 0.05)
+	setDefault(&c.Limits.Ceiling, 20)
+	setDefault(&c.Limits.Step, 0.5)
+	setDefault(&c.Limits.Deadband, 0.05)
+	setDefault(&c.Limits.StaleAfter, 10*time.Second)
+	setDefault(&c.Limits.SlowStart, 10*time.Second)
+	setDefault(&c.Limits.MaxEjected, 1.0/3)
+	setDefault(&c.Score.Window, 10*time.Second)
+	if len(c.Score.Coefficients) == 0 {
+		c.Score.Coefficients = map[string]float64{signalConnections: 1, "cpu": 1}
+	}
+	return c
+}
+
+func setDefault[T comparable](value *T, def T) {
+	var zero T
+	if *value == zero {
+		*value = def
+	}
+}
+
+func (c Config) check() error {
+	l := c.Limits
+	switch {
+	case !(l.Floor > 0 && l.Floor <= 1):
+		return fmt.Errorf("floor %v: must be above 0 and at most 1, the mean weight", l.Floor)
+	case !(l.Ceiling >= 1) || math.IsInf(l.Ceiling, 0):
+		return fmt.Errorf("ceiling %v: must be at least 1, the mean weight", l.Ceiling)
+	case !(l.Step > 0) || math.IsInf(l.Step, 0):
+		return fmt.Errorf("step %v: must be above 0", l.Step)
+	case !(l.Deadband >= 0 && l.Deadband < 1):
+		return fmt.Errorf("deadband %v: must be from 0 to below 1", l.Deadband)
+	case l.StaleAfter < 0:
+		return fmt.Errorf("stale_after %v: must be positive", l.StaleAfter)
+	case l.MaxEjected > 1:
+		return fmt.Errorf("max_ejected %v: must be at most 1", l.MaxEjected)
+	case c.Law != LawAuto && c.Law != LawCapacity && c.Law != LawStatic:
+		return fmt.Errorf("law %q: must be %s, %s or %s", c.Law, LawAuto, LawCapacity, LawStatic)
+	case c.Kind != KindAuto && c.Kind != KindRequests && c.Kind != KindConnections:
+		return fmt.Errorf("kind %q: must be %s, %s or %s", c.Kind, KindAuto, KindRequests, KindConnections)
+	}
+	for name, k := range c.Score.Coefficients {
+		if !(k >= 0) || math.IsInf(k, 0) {
+			return fmt.Errorf("score %s %v: must not be negative", name, k)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,229 @@
+package scorer
+
+import (
+	"math"
+	"time"
+)
+
+// signals merges what all reporters say of one backend.
+type signals struct {
+	streams []stream
+	newest  time.Time
+}
+
+// stream is one origin's reports about one backend: what has come in since the
+// last step, and the values of the last window that had any.
+type stream struct {
+	origin  string
+	byProxy bool
+	at      time.Time
+
+	count       int
+	seconds     float64 // of the reports' own intervals
+	inFlight    mean
+	completed   mean // weighted by interval
+	failed      mean
+	upgrades    mean
+	latency     mean // weighted by completed work
+	utilization float64
+	cpu, memory float64
+	named       map[string]float64
+
+	last  window
+	fresh bool // last was filled by the newest step
+}
+
+// window is what one stream said between two steps.
+type window struct {
+	seconds                     float64
+	inFlight                    float64
+	completed, failed, upgrades float64
+	latency                     float64
+}
+
+// mean is a weighted mean that is NaN while empty.
+type mean struct{ sum, weight float64 }
+
+func (m *mean) add(value, weight float64) {
+	if !math.IsNaN(value) && weight > 0 {
+		m.sum += value * weight
+		m.weight += weight
+	}
+}
+
+func (m *mean) take() float64 {
+	value := m.sum / m.weight
+	*m = mean{}
+	return value
+}
+
+func (s *signals) observe(r Report) {
+	at := s.stream(r.Origin)
+	if r.At.Before(at.at) {
+		return // an older word never replaces a newer one
+	}
+	at.byProxy, at.at = r.ByProxy, r.At
+	if r.At.After(s.newest) {
+		s.newest = r.At
+	}
+	seconds := r.Interval.Seconds()
+	weight := seconds
+	if weight <= 0 {
+		weight = 1
+	}
+	at.count++
+	at.seconds += seconds
+	at.inFlight.add(r.InFlight, 1)
+	at.completed.add(r.RPS, weight)
+	at.failed.add(r.EPS, weight)
+	at.upgrades.add(r.Upgrades, weight)
+	if !math.IsNaN(r.RPS) {
+		at.latency.add(r.Latency, r.RPS*weight)
+	} else {
+		at.latency.add(r.Latency, weight)
+	}
+	at.utilization, at.cpu, at.memory, at.named = r.Utilization, r.CPU, r.Memory, r.Named
+}
+
+func (s *signals) stream(origin string) *stream {
+	for i := range s.streams {
+		if s.streams[i].origin == origin {
+			return &s.streams[i]
+		}
+	}
+	nan := math.NaN()
+	s.streams = append(s.streams, stream{
+		origin: origin, utilization: nan, cpu: nan, memory: nan,
+		last: window{0, nan, nan, nan, nan, nan},
+	})
+	return &s.streams[len(s.streams)-1]
+}
+
+// inFlightBy is what one origin counted in its last window, 0 when unknown.
+func (s *signals) inFlightBy(origin string) float64 {
+	for i := range s.streams {
+		if s.streams[i].origin == origin && isNumber(s.streams[i].last.inFlight) {
+			return s.streams[i].last.inFlight
+		}
+	}
+	return 0
+}
+
+// merged is all reporters' word on one backend.
+type merged struct {
+	// proxies is how many proxies reported lately.
+	proxies int
+	// seconds is the time that the counts were taken over; 0 when nothing came
+	// in since the last step, and the counts are then repeated from before.
+	seconds                     float64
+	inFlight                    float64
+	completed, failed, upgrades float64
+	latency                     float64
+	utilization, cpu, memory    float64
+	reported                    bool // utilization came with a report since the last step
+	named                       map[string]float64
+}
+
+// close ends the window and merges the streams that are younger than limit.
+// Proxies' counts add up; without any proxy, a backend's own counts stand.
+func (s *signals) close(now time.Time, limit time.Duration) merged {
+	nan := math.NaN()
+	own := merged{inFlight: nan, completed: nan, failed: nan, upgrades: nan, latency: nan}
+	out := own
+	out.utilization, out.cpu, out.memory = nan, nan, nan
+	kept := s.streams[:0]
+	for i := range s.streams {
+		at := s.streams[i]
+		age := now.Sub(at.at)
+		if age > 10*limit {
+			continue // the reporter is gone for good
+		}
+		arrived := at.count > 0
+		at.fresh = arrived
+		if arrived {
+			at.last = window{
+				at.seconds, at.inFlight.take(), at.completed.take(), at.failed.take(),
+				at.upgrades.take(), at.latency.take(),
+			}
+			at.count, at.seconds = 0, 0
+		}
+		kept = append(kept, at)
+		if age > limit {
+			continue
+		}
+		if at.byProxy {
+			out.proxies++
+			out.addCounts(&at)
+		} else {
+			own.addCounts(&at)
+		}
+		out.takeOwnWord(&at, arrived)
+	}
+	clear(s.streams[len(kept):])
+	s.streams = kept
+	if out.proxies == 0 {
+		out.seconds, out.inFlight, out.completed = own.seconds, own.inFlight, own.completed
+		out.failed, out.upgrades, out.latency = own.failed, own.upgrades, own.latency
+	}
+	return out
+}
+
+func (m *merged) addCounts(at *stream) {
+	w := at.last
+	m.latency = blend(m.latency, m.completed, w.latency, w.completed)
+	m.inFlight = plus(m.inFlight, w.inFlight)
+	m.completed = plus(m.completed, w.completed)
+	m.failed = plus(m.failed, w.failed)
+	m.upgrades = plus(m.upgrades, w.upgrades)
+	if at.fresh {
+		seconds := w.seconds
+		if seconds <= 0 {
+			seconds = 1
+		}
+		m.seconds = max(m.seconds, seconds)
+	}
+}
+
+func (m *merged) takeOwnWord(at *stream, arrived bool) {
+	utilization := at.utilization
+	if math.IsNaN(utilization) {
+		utilization = at.cpu
+	}
+	if !math.IsNaN(utilization) {
+		m.utilization = utilization
+		m.reported = m.reported || arrived
+	}
+	if !math.IsNaN(at.cpu) {
+		m.cpu = at.cpu
+	}
+	if !math.IsNaN(at.memory) {
+		m.memory = at.memory
+	}
+	if at.named != nil && m.named == nil {
+		m.named = at.named
+	}
+}
+
+// plus adds, an absent value counting as nothing unless both are absent.
+func plus(a, b float64) float64 {
+	switch {
+	case math.IsNaN(a):
+		return b
+	case math.IsNaN(b):
+		return a
+	default:
+		return a + b
+	}
+}
+
+// blend is the mean of two means by their weights.
+func blend(a, weightA, b, weightB float64) float64 {
+	switch {
+	case math.IsNaN(a) || !(weightA > 0):
+		return b
+	case math.IsNaN(b) || !(weightB > 0):
+		return a
+	default:
+		return (a*weightA + b*weightB) / (weightA + weightB)
+	}
+}

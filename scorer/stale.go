@@ -1,0 +1,24 @@
+package scorer
+
+import (
+	"math"
+	"time"
+)
+
+// staleDecay is the time constant with which a weight that nothing confirms
+// returns to the configured one.
+const staleDecay = 30 * time.Second
+
+// staleTrust returns how much of what was learned still counts when the newest
+// report has the given age: all of it up to limit (hold), then less and less.
+// A negative age means that there never was a report.
+func staleTrust(age, limit time.Duration) float64 {
+	switch {
+	case age < 0:
+		return 0
+	case age <= limit:
+		return 1
+	default:
+		return math.Exp(-float64(age-limit) / float64(staleDecay))
+	}
+}

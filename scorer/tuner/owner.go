@@ -1,0 +1,177 @@
+package tuner
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/trimtab-lb/trimtab/scorer"
+)
+
+// owner is the one goroutine that touches the pool.
+type owner struct {
+	*Tuner
+	pool    *scorer.Pool
+	members int
+	// asked counts the targets that have not yet said what is in force;
+	// waited counts the ticks that the first step was put off for them.
+	asked, waited int
+	answered      []bool
+
+	now       Snapshot
+	reported  uint64
+	newest    time.Time
+	unmatched uint64
+	before    map[string]scorer.Decision
+}
+
+func newOwner(t *Tuner) *owner {
+	o := &owner{
+		Tuner: t, pool: t.options.Pool,
+		asked: len(t.workers), answered: make([]bool, len(t.workers)),
+		before: map[string]scorer.Decision{},
+	}
+	o.now.Started = time.Now()
+	for _, w := range t.workers {
+		o.now.Targets = append(o.now.Targets, TargetStatus{Name: w.target.Name})
+	}
+	if len(t.options.Backends) > 0 {
+		o.setBackends(t.options.Backends)
+	}
+	return o
+}
+
+func (o *owner) run(ctx context.Context) {
+	// A plan that changes nothing asks the targets what they have.
+	for _, w := range o.workers {
+		w.offer(scorer.Plan{Mode: scorer.DryRun})
+	}
+	ticker := time.NewTicker(o.options.Tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case r := <-o.reports:
+			o.observe(r)
+		case b := <-o.backends:
+			o.setBackends(b)
+		case r := <-o.results:
+			o.applied(r)
+			o.publish()
+		case now := <-ticker.C:
+			o.step(now)
+			o.publish()
+		}
+	}
+}
+
+func (o *owner) observe(r scorer.Report) {
+	o.reported++
+	if r.At.After(o.newest) {
+		o.newest = r.At
+	}
+	if !o.pool.Observe(r) && o.members > 0 {
+		o.unmatched++
+		if o.unmatched == 1 {
+			o.log.Warn("report of a backend that is not in the pool", "backend", r.Backend, "origin", r.Origin)
+		}
+	}
+}
+
+func (o *owner) setBackends(b []scorer.Backend) {
+	o.pool.SetBackends(b)
+	o.members = len(b)
+}
+
+func (o *owner) applied(r result) {
+	if !o.answered[r.index] {
+		o.answered[r.index] = true
+		o.asked--
+	}
+	status := &o.now.Targets[r.index]
+	status.LastApply = r.took
+	status.Applies++
+	was := status.LastError
+	status.InSync, status.LastError = r.err == nil, ""
+	if r.err != nil {
+		status.Failures++
+		status.LastError = r.err.Error()
+	} else {
+		status.AppliedSeq = r.seq
+	}
+	if len(r.inForce.Shares) > 0 {
+		status.InForce = r.inForce
+	}
+	o.pool.Applied(status.Name, r.inForce)
+	switch {
+	case was == "" && status.LastError != "":
+		o.log.Error("target does not follow", "target", status.Name, "error", status.LastError)
+	case was != "" && status.LastError == "":
+		o.log.Info("target follows again", "target", status.Name)
+	}
+}
+
+func (o *owner) step(now time.Time) {
+	if o.members == 0 {
+		return
+	}
+	if o.asked > 0 && o.waited < patience {
+		o.waited++
+		return
+	}
+	// What has arrived by now belongs to this step.
+	for range len(o.reports) {
+		o.observe(<-o.reports)
+	}
+	began := time.Now()
+	plan := o.pool.Step(now)
+	o.now.StepTime = time.Since(began)
+	o.now.Plan = plan
+	o.count(plan)
+	for _, w := range o.workers {
+		w.offer(plan)
+	}
+}
+
+// count notes what has changed from the last plan, in the log and in numbers.
+func (o *owner) count(plan scorer.Plan) {
+	for _, d := range plan.Decisions {
+		before, known := o.before[d.Backend]
+		if known && before.State != d.State {
+			o.log.Info("backend changes state", "backend", d.Backend,
+				"from", before.State.String(), "to", d.State.String(), "why", d.Why)
+			if d.State == scorer.StateEjected {
+				o.now.Ejections++
+			}
+		}
+		if known && math.Abs(before.Weight-d.Weight) > 0.01*before.Weight {
+			o.now.Moves++
+		}
+		if !known || before.State != d.State || math.Abs(before.Weight-d.Weight) > 0.05*before.Weight {
+			o.log.Debug("weight", "backend", d.Backend, "weight", d.Weight, "why", d.Why)
+		}
+		o.before[d.Backend] = d
+	}
+	if len(o.before) > 2*len(plan.Decisions) {
+		clear(o.before)
+		for _, d := range plan.Decisions {
+			o.before[d.Backend] = d
+		}
+	}
+}
+
+func (o *owner) publish() {
+	s := o.now
+	s.Targets = slices.Clone(s.Targets)
+	s.Sources = make([]SourceStatus, len(o.inputs))
+	for i, in := range o.inputs {
+		s.Sources[i] = in.status()
+	}
+	s.Reports, s.LastReport, s.Unmatched = o.reported, o.newest, o.unmatched
+	o.snapshot.Store(&s)
+	if o.options.OnStep != nil {
+		o.options.OnStep(&s)
+	}
+}

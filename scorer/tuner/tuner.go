@@ -1,0 +1,130 @@
+package tuner
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/trimtab-lb/trimtab/scorer"
+)
+
+const (
+	defaultTick         = time.Second
+	defaultApplyTimeout = 2500 * time.Millisecond
+	// patience is how many ticks the first step waits for the targets to say
+	// what is in force, so that it starts from there.
+	patience = 3
+	// reportBuffer is how many reports may wait while the owner steps.
+	reportBuffer = 1024
+)
+
+// Options describe one pool's tuner. Pool, and at least one of Backends and
+// Discoverers, are required.
+type Options struct {
+	Pool *scorer.Pool
+	// Backends are the pool's members when no discoverer is given.
+	Backends    []scorer.Backend
+	Sources     []NamedSource
+	Discoverers []NamedDiscoverer
+	Targets     []NamedTarget
+	// Tick is the time between steps; default 1 s.
+	Tick time.Duration
+	// ApplyTimeout bounds one Apply; default 2.5 s, which leaves room for the
+	// longest pulse.
+	ApplyTimeout time.Duration
+	Logger       *slog.Logger
+	// OnStep, when set, is called by the owner after each step with the newest
+	// snapshot; it must return at once.
+	OnStep func(*Snapshot)
+}
+
+// NamedSource is a source and the name that people see.
+type NamedSource struct {
+	Name   string
+	Source Source
+}
+
+// NamedDiscoverer is a discoverer and the name that people see.
+type NamedDiscoverer struct {
+	Name       string
+	Discoverer Discoverer
+}
+
+// NamedTarget is a target and the name that people see, for example
+// "haproxy:/run/haproxy/admin.sock".
+type NamedTarget struct {
+	Name   string
+	Target Target
+}
+
+// Tuner runs one pool.
+type Tuner struct {
+	options  Options
+	log      *slog.Logger
+	snapshot atomic.Pointer[Snapshot]
+
+	reports  chan scorer.Report
+	backends chan []scorer.Backend
+	results  chan result
+	inputs   []*input
+	workers  []*worker
+}
+
+// New returns a tuner that Run starts.
+func New(options Options) *Tuner {
+	if options.Tick <= 0 {
+		options.Tick = defaultTick
+	}
+	if options.ApplyTimeout <= 0 {
+		options.ApplyTimeout = defaultApplyTimeout
+	}
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	t := &Tuner{
+		options:  options,
+		log:      options.Logger,
+		reports:  make(chan scorer.Report, reportBuffer),
+		backends: make(chan []scorer.Backend),
+		results:  make(chan result),
+	}
+	for _, s := range options.Sources {
+		t.inputs = append(t.inputs, newInput(s.Name, t.log, func(ctx context.Context) error {
+			return s.Source.Run(ctx, t.reports)
+		}))
+	}
+	for _, d := range options.Discoverers {
+		t.inputs = append(t.inputs, newInput(d.Name, t.log, func(ctx context.Context) error {
+			return d.Discoverer.Run(ctx, t.backends)
+		}))
+	}
+	for i, target := range options.Targets {
+		t.workers = append(t.workers, newWorker(i, target, options.ApplyTimeout))
+	}
+	t.snapshot.Store(&Snapshot{Started: time.Now()})
+	return t
+}
+
+// Snapshot returns the newest snapshot, never nil. It is safe for concurrent
+// use.
+func (t *Tuner) Snapshot() *Snapshot { return t.snapshot.Load() }
+
+// Run tunes until ctx ends and returns when every goroutine it started has
+// ended. What is in force stays in force.
+func (t *Tuner) Run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var group sync.WaitGroup
+	for _, in := range t.inputs {
+		group.Go(func() { in.run(ctx) })
+	}
+	for _, w := range t.workers {
+		group.Go(func() { w.run(ctx, t.results) })
+	}
+	newOwner(t).run(ctx)
+	cancel()
+	// The owner no longer listens: whoever still sends sees ctx end.
+	group.Wait()
+}
