@@ -5,65 +5,47 @@ import (
 	"time"
 )
 
-// readmit gives due pulses and takes back what is well again.
-func (p *Pool) readmit(now time.Time, seconds float64) {
-	canPulse := false
-	for i := range p.targets {
-		canPulse = canPulse || p.targets[i].inForce.Pulses
+// readmit gives a pulse when one is due and takes the member back when it is
+// well again.
+func (m *member) readmit(now time.Time, seconds float64, canPulse bool) {
+	if m.now.seconds > 0 {
+		seconds = m.now.seconds
 	}
-	for _, m := range p.members {
-		m.note = reason{}
-		if !m.ejection.out || m.Condition != Up {
-			continue
-		}
-		window := m.now.seconds
-		if window <= 0 {
-			window = seconds
-		}
-		pulse, well := m.ejection.step(now, m.now.completed, m.now.failed, m.now.inFlight, window, canPulse)
-		switch {
-		case well:
-			m.ejection = ejection{}
-			m.failures = failures{}
-		case pulse > 0:
-			m.note = reason{cause: becausePulse, age: pulse}
-		}
+	pulse, well := m.ejection.step(now, m.now.completed, m.now.failed, m.now.inFlight, seconds, canPulse)
+	switch {
+	case well:
+		m.ejection = ejection{}
+		m.failures = failures{}
+	case pulse > 0:
+		m.note = reason{cause: becausePulse, age: pulse}
 	}
 }
 
 // eject takes out what fails far above the rest, the worst first, and never
 // more than the configured share of the pool.
-func (p *Pool) eject(now time.Time) {
-	var all failures
-	up, out := 0, 0
-	for _, m := range p.members {
-		if m.Condition == Up {
-			up++
-		}
-		if m.ejection.out {
-			out++
-		}
-		if m.serving {
-			all.quick.include(m.failures.quick)
-			all.slow.include(m.failures.slow)
-		}
+func (p *Pool) eject(now time.Time, t *tally) {
+	if t.failures.quick.failed == 0 && t.failures.slow.failed == 0 {
+		return
 	}
-	allowed := max(1, int(p.config.Limits.MaxEjected*float64(up)))
-	if p.config.Limits.MaxEjected < 0 || up < 2 {
+	allowed := max(1, int(p.config.Limits.MaxEjected*float64(t.up)))
+	if p.config.Limits.MaxEjected < 0 || t.up < 2 {
 		allowed = 0
 	}
-	for ; out < allowed; out++ {
-		worst := p.worst(all)
+	for ; t.out < allowed; t.out++ {
+		worst := p.worst(t.failures)
 		if worst == nil {
 			break
 		}
-		all.quick = all.quick.without(worst.failures.quick)
-		all.slow = all.slow.without(worst.failures.slow)
+		t.failures.exclude(worst.failures)
+		t.serving--
+		if worst.fresh {
+			t.fresh--
+		}
 		worst.ejection.eject(now)
-		worst.ejection.failed, worst.ejection.rest = worst.failures.share(), all.share()
+		worst.ejection.failed, worst.ejection.rest = worst.failures.share(), t.failures.share()
 		worst.serving = false
 	}
-	p.spare(all)
+	p.spare(t.failures)
 }
 
 // worst returns the member in service that fails most, if it fails far above
@@ -79,9 +61,6 @@ func (p *Pool) worst(all failures) *member {
 	return worst
 }
 
-// share is the share of failures in the window that shows more of them.
-func (f *failures) share() float64 { return max(f.quick.ratio(), f.slow.ratio()) }
-
 func (p *Pool) spare(all failures) {
 	for _, m := range p.members {
 		if !m.serving {
@@ -93,83 +72,46 @@ func (p *Pool) spare(all failures) {
 	}
 }
 
-// usable counts the members that can be counted on, and all.
-func (p *Pool) usable(now time.Time) (usable, all int) {
-	anyFresh := false
-	for _, m := range p.members {
-		anyFresh = anyFresh || p.fresh(m, now)
-	}
-	for _, m := range p.members {
-		if m.Condition == Draining {
-			continue
-		}
-		all++
-		if m.serving && (!anyFresh || p.fresh(m, now)) {
-			usable++
-		}
-	}
-	return usable, all
-}
-
-func (p *Pool) fresh(m *member, now time.Time) bool {
-	age := p.age(m, now)
-	return age >= 0 && age <= p.config.Limits.StaleAfter
-}
-
-// age is the age of the newest report, negative without any.
-func (p *Pool) age(m *member, now time.Time) time.Duration {
-	if m.signals.newest.IsZero() {
-		return -1
-	}
-	return max(now.Sub(m.signals.newest), 0)
-}
-
 // hold moves the published logarithms, relative to the configured capacities,
 // towards what the law wants.
-func (p *Pool) hold(now time.Time, weights []float64) {
+func (p *Pool) hold(weights []float64) {
 	in := p.scratch.held[:0]
 	var sum, count float64
 	for i, m := range p.members {
-		m.held.want = math.Log(weights[i] / m.capacity)
+		h := m.held
+		h.want = math.Log(weights[i] / m.capacity)
+		in = append(in, h)
 		if m.serving {
-			sum += m.held.want
+			sum += h.want
 			count++
 		}
 	}
-	center := 0.0
-	if count > 0 {
-		center = sum / count
-	}
-	usable, all := p.usable(now)
-	panics := panicking(usable, all)
-	of := p.scratch.heldOf[:0]
+	center := sum / max(count, 1)
+	exact := p.choice.law == p.static
 	for i, m := range p.members {
-		trust := staleTrust(p.age(m, now), p.config.Limits.StaleAfter)
-		if panics {
+		h := &in[i]
+		trust := staleTrust(m.age, p.config.Limits.StaleAfter)
+		if p.panics {
 			trust = 0
 		}
-		want := (m.held.want - center) * trust
-		if p.choice.law == p.static {
-			// A configured share is exact: nothing is estimated in it.
-			m.take(heldLog{want: want, held: want, known: true}, 0)
-			continue
-		}
+		h.want = (h.want - center) * trust
 		deviation := p.deviation(i)
 		if trust < 1 {
 			deviation = 0 // the way back to the configured share is not a guess
 		}
-		m.held.want, m.held.width = want, deadbandWidth(p.config.Limits.Deadband, deviation)
-		if m.serving {
-			in = append(in, m.held)
-			of = append(of, i)
+		h.width = deadbandWidth(p.config.Limits.Deadband, deviation)
+		switch {
+		case exact: // nothing is estimated in a configured share
+			h.held, h.known = h.want, true
+		case !m.serving:
+			h.want, h.width = h.held, 0 // waits with what it had
 		}
 	}
-	p.scratch.held, p.scratch.heldOf = in, of
+	p.scratch.held = in
 	p.deadband.move(in)
-	for k, i := range of {
-		p.members[i].take(in[k], p.deviation(i))
+	for i, m := range p.members {
+		m.take(in[i], p.deviation(i))
 	}
-	p.panics = panics
 }
 
 // visible is the least relative change of a weight that is worth a new sentence.
@@ -208,8 +150,9 @@ func (p *Pool) share(now time.Time, first bool) {
 		}
 		in = append(in, bounded{wish: wish})
 		of = append(of, i)
-		if first {
-			m.weight = p.found(m)
+		// The first step starts from the weights that it finds.
+		if first && isNumber(m.inForce) {
+			m.weight = m.inForce
 		}
 		if m.weight > 0 {
 			before += m.weight
@@ -224,14 +167,4 @@ func (p *Pool) share(now time.Time, first bool) {
 	for k, i := range of {
 		p.members[i].weight = in[k].weight
 	}
-}
-
-// found is a member's share by the weights that were there before the first
-// step, 0 when unknown.
-func (p *Pool) found(m *member) float64 {
-	share := p.shareInForce(m, p.traffic())
-	if isNumber(share) {
-		return share
-	}
-	return 0
 }

@@ -24,14 +24,14 @@ func (p *Pool) plan(now time.Time) Plan {
 			Backend: m.Name, Score: scores[i], Why: m.why,
 			InFlight: m.now.inFlight, RPS: m.now.completed, EPS: m.now.failed,
 			Latency: m.now.latency, Utilization: m.now.utilization,
-			ReportAge: p.age(m, now),
+			ReportAge: m.age,
 		}
-		d.State, d.Weight, d.Pulse = p.stateOf(m, now)
+		d.State, d.Weight, d.Pulse = p.stateOf(m)
 	}
 	return plan
 }
 
-func (p *Pool) stateOf(m *member, now time.Time) (State, float64, time.Duration) {
+func (p *Pool) stateOf(m *member) (State, float64, time.Duration) {
 	switch {
 	case m.Condition == Down:
 		return StateDown, p.returning(m), 0
@@ -41,7 +41,7 @@ func (p *Pool) stateOf(m *member, now time.Time) (State, float64, time.Duration)
 		return StateEjected, p.returning(m), m.note.age
 	case m.ejection.out:
 		return StateEjected, 0, 0
-	case p.fresh(m, now):
+	case m.fresh:
 		return StateReady, m.weight, 0
 	default:
 		return StateUnknown, m.weight, 0

@@ -12,7 +12,6 @@ func (p *Pool) explain(now time.Time) {
 }
 
 func (p *Pool) reasonOf(i int, m *member, now time.Time) reason {
-	age := p.age(m, now)
 	switch {
 	case m.Condition == Down:
 		return reason{cause: becauseDown}
@@ -31,10 +30,10 @@ func (p *Pool) reasonOf(i int, m *member, now time.Time) reason {
 		return reason{cause: becauseSlowStart, factor: coarse(slowStart(m.joined, now, p.config.Limits.SlowStart))}
 	case p.choice.law == p.static:
 		return reason{cause: becauseConfigured}
-	case age < 0:
+	case m.age < 0:
 		return reason{cause: becauseSilent}
-	case age > p.config.Limits.StaleAfter:
-		return reason{cause: becauseStale, age: age.Round(time.Second)}
+	case m.age > p.config.Limits.StaleAfter:
+		return reason{cause: becauseStale, age: m.age.Round(time.Second)}
 	}
 	r := reason{cause: becauseConnections, factor: m.said, thin: p.thin}
 	if p.choice.law == p.capacity {

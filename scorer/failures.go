@@ -75,3 +75,16 @@ func (f *failures) spare(all failures) float64 {
 	}
 	return max(spareLeast, 1-excess)
 }
+
+func (f *failures) include(one failures) {
+	f.quick.include(one.quick)
+	f.slow.include(one.slow)
+}
+
+func (f *failures) exclude(one failures) {
+	f.quick = f.quick.without(one.quick)
+	f.slow = f.slow.without(one.slow)
+}
+
+// share is the share of failures in the window that shows more of them.
+func (f *failures) share() float64 { return max(f.quick.ratio(), f.slow.ratio()) }

@@ -19,8 +19,7 @@ type Observation struct {
 	Backend string
 	// Capacity is the configured strength, above 0.
 	Capacity float64
-	// Share is what is in force, in plan units with mean 1 over the backends in
-	// service; 0 is none, NaN is unknown.
+	// Share is what is in force; only ratios matter, 0 is none, NaN is unknown.
 	Share float64
 	// InService is true while the backend is meant to get work: up, not
 	// draining, not ejected.

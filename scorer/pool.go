@@ -48,6 +48,8 @@ type member struct {
 	capacity float64
 	signals  signals
 	now      merged
+	age      time.Duration // of the newest report, negative without any
+	fresh    bool
 	smoothed smoothedSignals
 	failures failures
 	ejection ejection
@@ -60,6 +62,8 @@ type member struct {
 	// shares are what each of the pool's targets has in force, NaN for one that
 	// does not know the backend.
 	shares []float64
+	// inForce is their mean by traffic.
+	inForce float64
 	// factor is e^held; said and deviation are the factor that was last put in
 	// words and the estimate's deviation then.
 	factor, said, deviation float64
@@ -76,7 +80,6 @@ type member struct {
 type scratch struct {
 	observations []Observation
 	held         []heldLog
-	heldOf       []int
 	bounded      []bounded
 	boundedOf    []int
 	inputs       []scoreInput

@@ -99,6 +99,14 @@ func (s *signals) stream(origin string) *stream {
 	return &s.streams[len(s.streams)-1]
 }
 
+// age is the age of the newest report, negative without any.
+func (s *signals) age(now time.Time) time.Duration {
+	if s.newest.IsZero() {
+		return -1
+	}
+	return max(now.Sub(s.newest), 0)
+}
+
 // inFlightBy is what one origin counted in its last window, 0 when unknown.
 func (s *signals) inFlightBy(origin string) float64 {
 	for i := range s.streams {

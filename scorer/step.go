@@ -2,6 +2,7 @@ package scorer
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -17,52 +18,95 @@ func (p *Pool) Step(now time.Time) Plan {
 	p.seq++
 	p.last = now
 
-	sums := p.gather(now, seconds)
-	p.readmit(now, seconds)
-	p.enter(now, first)
-	p.eject(now)
-	p.choice = p.choose(p.evidence(sums, seconds))
-	observations := p.observe(now)
+	t := p.gather(now, seconds, first)
+	p.eject(now, &t)
+	p.choice = p.choose(p.evidence(&t))
+	traffic := p.traffic()
+	observations := p.observe(now, traffic)
 	weights := p.choice.law.Weights(now, observations)
-	p.hold(now, weights)
+	p.panics = panicking(t.usable(), t.all)
+	p.hold(weights)
 	p.share(now, first)
 	return p.plan(now)
 }
 
-// sums are a pool's totals over one window.
-type sums struct {
+// tally is a pool's totals over one window. Everything is counted in one pass:
+// with ten thousand backends it is memory that takes the time.
+type tally struct {
 	inFlight, completed, upgrades float64
 	seconds                       float64
 	proxies                       int
 	reported                      bool
+	failures                      failures
+	// all leaves out those that drain; up, out, serving and fresh (serving with
+	// fresh reports) are parts of it.
+	all, up, out, serving, fresh int
 }
 
-// gather closes every member's window.
-func (p *Pool) gather(now time.Time, seconds float64) sums {
-	var s sums
+// usable is how many members can be counted on. Where nobody reports, silence
+// says nothing.
+func (t *tally) usable() int {
+	if t.fresh == 0 {
+		return t.serving
+	}
+	return t.fresh
+}
+
+// gather closes every member's window, readmits what is well again, and notes
+// who is in service.
+func (p *Pool) gather(now time.Time, seconds float64, first bool) tally {
+	var t tally
+	canPulse := slices.ContainsFunc(p.targets, func(t poolTarget) bool { return t.inForce.Pulses })
 	for _, m := range p.members {
 		m.now = m.signals.close(now, p.config.Limits.StaleAfter)
+		m.age = m.signals.age(now)
+		m.fresh = m.age >= 0 && m.age <= p.config.Limits.StaleAfter
 		m.failures.add(m.now.completed, m.now.failed, m.now.seconds)
 		for k := range p.maker.signals {
 			if value := m.now.signal(p.maker.signals[k].name); !math.IsNaN(value) {
 				m.smoothed[k].add(value, seconds)
 			}
 		}
-		s.proxies = max(s.proxies, m.now.proxies)
-		s.reported = s.reported || !math.IsNaN(m.now.utilization)
-		if m.now.seconds > 0 && isNumber(m.now.inFlight) && isNumber(m.now.completed) {
-			s.inFlight += m.now.inFlight
-			s.completed += m.now.completed
-			s.upgrades = plus(s.upgrades, m.now.upgrades)
-			s.seconds = max(s.seconds, m.now.seconds)
+		m.note = reason{}
+		if m.ejection.out && m.Condition == Up {
+			m.readmit(now, seconds, canPulse)
 		}
+		m.enter(now, first)
+		t.count(m)
 	}
-	return s
+	return t
 }
 
-func (p *Pool) evidence(s sums, seconds float64) evidence {
-	kind := p.kind.judge(p.config.Kind, s.inFlight, s.completed, s.upgrades, s.seconds)
-	e := evidence{kind: kind, stay: p.kind.stay(), reported: s.reported, feedback: len(p.targets) == 0}
+func (t *tally) count(m *member) {
+	if m.Condition != Draining {
+		t.all++
+	}
+	if m.Condition == Up {
+		t.up++
+	}
+	if m.ejection.out {
+		t.out++
+	}
+	if m.serving {
+		t.serving++
+		t.failures.include(m.failures)
+		if m.fresh {
+			t.fresh++
+		}
+	}
+	t.proxies = max(t.proxies, m.now.proxies)
+	t.reported = t.reported || !math.IsNaN(m.now.utilization)
+	if m.now.seconds > 0 && isNumber(m.now.inFlight) && isNumber(m.now.completed) {
+		t.inFlight += m.now.inFlight
+		t.completed += m.now.completed
+		t.upgrades = plus(t.upgrades, m.now.upgrades)
+		t.seconds = max(t.seconds, m.now.seconds)
+	}
+}
+
+func (p *Pool) evidence(t *tally) evidence {
+	kind := p.kind.judge(p.config.Kind, t.inFlight, t.completed, t.upgrades, t.seconds)
+	e := evidence{kind: kind, stay: p.kind.stay(), reported: t.reported, feedback: len(p.targets) == 0}
 	e.fixed = len(p.targets) > 0
 	leastConnections := false
 	for i := range p.targets {
@@ -71,20 +115,14 @@ func (p *Pool) evidence(s sums, seconds float64) evidence {
 		e.fixed = e.fixed && a == FixedWeights
 		leastConnections = leastConnections || a == LeastConnections
 	}
-	p.judgeThin(kind, leastConnections, max(s.proxies, 1))
+	p.judgeThin(kind, leastConnections, t.serving, max(t.proxies, 1))
 	p.capacity.leak = p.leak()
 	return e
 }
 
 // judgeThin finds out whether there is so little in flight that leastconn finds
 // an idle server nearly always, and takes it whatever the weights.
-func (p *Pool) judgeThin(kind Kind, leastConnections bool, proxies int) {
-	serving := 0
-	for _, m := range p.members {
-		if m.serving {
-			serving++
-		}
-	}
+func (p *Pool) judgeThin(kind Kind, leastConnections bool, serving, proxies int) {
 	inFlight, completed := p.kind.pace.top.value, p.kind.pace.bottom.value
 	if kind != KindRequests || !leastConnections || serving < 2 || !(completed > 0) {
 		p.thin = false
@@ -106,20 +144,18 @@ func (p *Pool) leak() float64 {
 	return sum / float64(len(p.targets))
 }
 
-// enter notes which members are in service and since when.
-func (p *Pool) enter(now time.Time, first bool) {
-	for _, m := range p.members {
-		serving := m.Condition == Up && !m.ejection.out
-		if serving && !m.serving {
-			m.joined = now
-			// Backends of the first step were there before trimtab was.
-			if first {
-				m.joined = time.Time{}
-			}
-			m.weight = 0
+// enter notes whether a member is in service and since when.
+func (m *member) enter(now time.Time, first bool) {
+	serving := m.Condition == Up && !m.ejection.out
+	if serving && !m.serving {
+		m.joined = now
+		// Backends of the first step were there before trimtab was.
+		if first {
+			m.joined = time.Time{}
 		}
-		m.serving = serving
+		m.weight = 0
 	}
+	m.serving = serving
 }
 
 // settled says whether a member has been in service for longer than slow start.
@@ -128,11 +164,11 @@ func (p *Pool) settled(m *member, now time.Time) bool {
 }
 
 // observe prepares what the law sees.
-func (p *Pool) observe(now time.Time) []Observation {
+func (p *Pool) observe(now time.Time, traffic []targetTraffic) []Observation {
 	out := p.scratch.observations[:0]
-	traffic := p.traffic()
 	for _, m := range p.members {
-		share := p.shareInForce(m, traffic)
+		share := m.shareInForce(traffic)
+		m.inForce = share
 		failed := m.now.failed
 		if math.IsNaN(failed) {
 			failed = 0
@@ -154,6 +190,10 @@ func (p *Pool) observe(now time.Time) []Observation {
 // targets, and that target's mean share.
 func (p *Pool) traffic() []targetTraffic {
 	out := make([]targetTraffic, len(p.targets))
+	if len(out) == 1 {
+		out[0] = targetTraffic{1, 1} // only ratios matter
+		return out
+	}
 	for t := range p.targets {
 		at := &out[t]
 		count := 0
@@ -162,9 +202,7 @@ func (p *Pool) traffic() []targetTraffic {
 				at.mean += share
 				count++
 			}
-			if len(p.targets) > 1 {
-				at.inFlight += m.signals.inFlightBy(p.targets[t].inForce.Origin)
-			}
+			at.inFlight += m.signals.inFlightBy(p.targets[t].inForce.Origin)
 		}
 		at.mean /= float64(max(count, 1))
 		// A target that reports nothing still has a say.
@@ -182,7 +220,7 @@ func (m *member) share(target int) float64 {
 	return m.shares[target]
 }
 
-func (p *Pool) shareInForce(m *member, traffic []targetTraffic) float64 {
+func (m *member) shareInForce(traffic []targetTraffic) float64 {
 	var sum, weight float64
 	for t := range traffic {
 		share := m.share(t)

@@ -1,0 +1,58 @@
+package config
+
+import (
+	"maps"
+	"math"
+
+	"github.com/trimtab-lb/trimtab/scorer"
+	"github.com/trimtab-lb/trimtab/scorer/source"
+)
+
+// Scorer is the pool's settings in the scorer's terms. Where the scorer takes 0
+// for "default", a 0 that the file asks for becomes what has its effect.
+func (p *Pool) Scorer() scorer.Config {
+	l := p.Limits
+	c := scorer.Config{
+		Name: p.Name, Kind: p.Kind, Law: p.Law, DryRun: !p.Apply,
+		Limits: scorer.Limits{
+			Floor: l.Floor, Ceiling: l.Ceiling, Step: l.Step, Deadband: l.Deadband,
+			StaleAfter: l.StaleAfter, SlowStart: l.SlowStart, MaxEjected: l.MaxEjected,
+		},
+		Score: scorer.ScoreConfig{
+			Coefficients: maps.Clone(p.Score.Coefficients), Window: p.Score.Window,
+		},
+	}
+	if l.Deadband == 0 {
+		c.Limits.Deadband = math.SmallestNonzeroFloat64
+	}
+	if l.SlowStart == 0 {
+		c.Limits.SlowStart = -1
+	}
+	if l.MaxEjected == 0 {
+		c.Limits.MaxEjected = -1
+	}
+	return c
+}
+
+// ScorerBackends is the configured backends; nil when they are discovered.
+func (p *Pool) ScorerBackends() []scorer.Backend {
+	var out []scorer.Backend
+	for _, b := range p.Backends {
+		out = append(out, scorer.Backend{Name: b.Name, Address: b.Address, Capacity: b.Capacity})
+	}
+	return out
+}
+
+// Source is how to poll, in the collectors' terms; whom is for the caller to
+// add.
+func (p Poll) Source() source.Options {
+	return source.Options{URL: p.Template(), Period: p.Period, Timeout: p.Timeout}
+}
+
+// Metrics is what to look for on a metrics page.
+func (l *PrometheusLoad) Metrics() source.Metrics {
+	return source.Metrics{
+		Utilization: l.Utilization, CPU: l.CPU, Memory: l.Memory, InFlight: l.InFlight,
+		Requests: l.Requests, Errors: l.Errors, Latency: l.Latency, Named: maps.Clone(l.Named),
+	}
+}

@@ -1,0 +1,78 @@
+package config
+
+import (
+	"slices"
+	"time"
+
+	"github.com/trimtab-lb/trimtab/scorer"
+)
+
+// defaulter is a value that has defaults of its own; the decoder calls it
+// before it looks at the file.
+type defaulter interface{ setDefaults() }
+
+func (a *Admin) setDefaults() { a.Listen = "127.0.0.1:9902" }
+
+func (p *Pool) setDefaults() {
+	p.Kind = scorer.KindAuto
+	p.Law = scorer.LawAuto
+	p.Apply = true
+	p.OnExit = OnExitKeep
+}
+
+func (b *Backend) setDefaults() { b.Capacity = 1 }
+
+func (s *Score) setDefaults() { s.Window = 10 * time.Second }
+
+func (l *Limits) setDefaults() {
+	*l = Limits{
+		Floor: 0.05, Ceiling: 20, Step: 0.5, Deadband: 0.05,
+		StaleAfter: 10 * time.Second, SlowStart: 10 * time.Second,
+		MaxEjected: 1.0 / 3,
+	}
+}
+
+func (p *Poll) setDefaults() { p.Period = time.Second }
+
+func (h *HAProxy) setDefaults() {
+	h.ExternalChanges = ExternalRespect
+	h.Poll = 200 * time.Millisecond
+}
+
+// complete fills the defaults that follow from other values.
+func (c *Config) complete() {
+	for i := range c.Pools {
+		c.Pools[i].complete()
+	}
+}
+
+func (p *Pool) complete() {
+	if len(p.Score.Coefficients) == 0 {
+		p.Score.Coefficients = map[string]float64{"connections": 1, "cpu": 1}
+	}
+	for _, l := range p.Load {
+		if poll := l.poll(); poll != nil && poll.Timeout == 0 {
+			poll.Timeout = poll.Period / 2
+		}
+	}
+	if !slices.ContainsFunc(p.Load, func(l LoadSource) bool { return l.Proxy != nil }) {
+		p.Load = append(p.Load, LoadSource{Proxy: &ProxyLoad{}})
+	}
+	for _, t := range p.Targets {
+		if t.HAProxy != nil && t.HAProxy.Backend == "" {
+			t.HAProxy.Backend = p.Name
+		}
+	}
+}
+
+// poll is the part that is polled over HTTP, nil when there is none.
+func (l LoadSource) poll() *Poll {
+	switch {
+	case l.HTTP != nil:
+		return &l.HTTP.Poll
+	case l.Prometheus != nil:
+		return &l.Prometheus.Poll
+	default:
+		return nil
+	}
+}

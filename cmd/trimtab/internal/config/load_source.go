@@ -1,0 +1,65 @@
+package config
+
+import (
+	"strings"
+	"time"
+)
+
+// LoadSource is one way in which load reports come in. Exactly one field is set.
+type LoadSource struct {
+	HTTP       *HTTPLoad       `yaml:"http,omitempty"`
+	Prometheus *PrometheusLoad `yaml:"prometheus,omitempty"`
+	Proxy      *ProxyLoad      `yaml:"proxy,omitempty"`
+	_          struct{}        `later:"orca|push"`
+}
+
+// Poll is how load reports are fetched over HTTP. Exactly one of Path and URL
+// is given.
+type Poll struct {
+	// Path is short for the URL http://{address}PATH.
+	Path string `yaml:"path,omitempty"`
+	// URL may contain {address} (host:port), {host} and {name}.
+	URL string `yaml:"url,omitempty"`
+	// Period is the time from one poll of a backend to the next. Default 1 s.
+	Period time.Duration `yaml:"period"`
+	// Timeout is at most Period. Default: half of it.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// Template is the URL with its placeholders.
+func (p Poll) Template() string {
+	if p.URL != "" {
+		return p.URL
+	}
+	return "http://{address}" + p.Path
+}
+
+// NeedsAddress is true when a backend without an address cannot be polled.
+func (p Poll) NeedsAddress() bool {
+	t := p.Template()
+	return strings.Contains(t, "{address}") || strings.Contains(t, "{host}")
+}
+
+// HTTPLoad is a JSON load report with ORCA's field names.
+type HTTPLoad struct {
+	Poll `yaml:",inline"`
+}
+
+// PrometheusLoad is a page of metrics in Prometheus' text format. Each signal
+// names the metric to take, with label matchers where needed:
+// http_requests_total{code=~"5.."}. Empty means the collector's default.
+type PrometheusLoad struct {
+	Poll        `yaml:",inline"`
+	Utilization string            `yaml:"utilization,omitempty"`
+	CPU         string            `yaml:"cpu,omitempty"`
+	Memory      string            `yaml:"memory,omitempty"`
+	InFlight    string            `yaml:"in_flight,omitempty"`
+	Requests    string            `yaml:"requests,omitempty"`
+	Errors      string            `yaml:"errors,omitempty"`
+	Latency     string            `yaml:"latency,omitempty"`
+	Named       map[string]string `yaml:"named,omitempty"`
+}
+
+// ProxyLoad is what the proxy counts. It has no settings, and is always used:
+// an entry says so to the reader.
+type ProxyLoad struct{}

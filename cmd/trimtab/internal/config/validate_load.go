@@ -1,0 +1,137 @@
+package config
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/trimtab-lb/trimtab/scorer/source"
+)
+
+func (v *validator) load(path string, p *Pool) {
+	seen := map[string]string{}
+	for i, l := range p.Load {
+		at := path + ".load[" + strconv.Itoa(i) + "]"
+		var given []string
+		for _, key := range []string{"http", "prometheus", "proxy"} {
+			if v.given(at + "." + key) {
+				given = append(given, key)
+			}
+		}
+		switch {
+		case len(given) == 0:
+			v.oneOf(at, []string{"http", "prometheus", "proxy"})
+		case len(given) > 1:
+			v.fail(at, `put "- " before each`, "has more than one kind of load report: %s", strings.Join(given, ", "))
+		case given[0] == "proxy":
+			v.unique(seen, at+".proxy", "load", "proxy")
+		default:
+			v.poll(at+"."+given[0], *l.poll(), p)
+			v.metrics(at+".prometheus", l.Prometheus)
+			v.unique(seen, at+"."+given[0], "load", given[0]+" "+l.poll().Template())
+		}
+	}
+	v.addresses(path, p)
+}
+
+func (v *validator) poll(path string, l Poll, p *Pool) {
+	if !v.usable(path) {
+		return
+	}
+	v.template(path, l)
+	if v.usable(path+".period") && l.Period < 100*time.Millisecond {
+		v.fail(path+".period", "default 1s", "must be at least 100ms, is %s", l.Period)
+	}
+	if v.usable(path+".period") && p.Limits.StaleAfter >= minStaleAfter && l.Period >= p.Limits.StaleAfter {
+		v.fail(path+".period", "poll more often, or raise stale_after",
+			"must be below limits.stale_after %s, or every report is stale, is %s", p.Limits.StaleAfter, l.Period)
+	}
+	if v.given(path+".timeout") && v.usable(path+".timeout") && (l.Timeout <= 0 || l.Timeout > l.Period) {
+		v.fail(path+".timeout", "default: half the period", "must be above 0 and at most the period %s, is %s", l.Period, l.Timeout)
+	}
+}
+
+// metrics checks the selectors of a metrics page.
+func (v *validator) metrics(path string, l *PrometheusLoad) {
+	if l == nil || !v.usable(path) {
+		return
+	}
+	selectors := map[string]string{
+		"utilization": l.Utilization, "cpu": l.CPU, "memory": l.Memory, "in_flight": l.InFlight,
+		"requests": l.Requests, "errors": l.Errors, "latency": l.Latency,
+	}
+	for name, selector := range l.Named {
+		selectors[join("named", name)] = selector
+	}
+	for key, selector := range selectors {
+		at := path + "." + key
+		if !v.given(at) || !v.usable(at) {
+			continue
+		}
+		if _, err := source.ParseSelector(selector); err != nil {
+			v.fail(at, "", "%v", err)
+		}
+	}
+}
+
+// addresses reports the backends without an address that some load entry polls
+// by it, once each.
+func (v *validator) addresses(path string, p *Pool) {
+	i := slices.IndexFunc(p.Load, func(l LoadSource) bool {
+		poll := l.poll()
+		return poll != nil && poll.NeedsAddress()
+	})
+	if i < 0 {
+		return
+	}
+	for j, b := range p.Backends {
+		at := path + ".backends[" + strconv.Itoa(j) + "]"
+		if b.Address == "" && v.usable(at) && v.usable(at+".address") {
+			v.fail(at+".address", "write host:port", "is required because load[%d] polls it", i)
+		}
+	}
+}
+
+var placeholderForm = regexp.MustCompile(`\{[^{}]*\}`)
+
+func (v *validator) template(path string, l Poll) {
+	hasPath, hasURL := v.given(path+".path"), v.given(path+".url")
+	switch {
+	case !v.usable(path+".path") || !v.usable(path+".url"):
+		return
+	case hasPath && hasURL:
+		v.fail(path+".path", "remove one of the two", "path and url exclude each other")
+		return
+	case hasPath && !strings.HasPrefix(l.Path, "/"):
+		v.fail(path+".path", "write /"+l.Path, "must begin with /, is %q", l.Path)
+		return
+	case !hasPath && !hasURL:
+		v.fail(path, "write path: /load, or url: http://{address}/load", "path or url is required")
+		return
+	}
+	key := path + ".url"
+	if hasPath {
+		key = path + ".path"
+	}
+	for _, placeholder := range placeholderForm.FindAllString(l.Template(), -1) {
+		switch placeholder {
+		case "{address}", "{host}", "{name}":
+		default:
+			v.fail(key, didYouMean(strings.Trim(placeholder, "{}"), []string{"address", "host", "name"}),
+				"unknown placeholder %s", placeholder)
+			return
+		}
+	}
+	u, err := url.Parse(strings.NewReplacer("{address}", "h:1", "{host}", "h", "{name}", "n").Replace(l.Template()))
+	switch {
+	case err != nil:
+		v.fail(key, "", "is not a URL: %v", err)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		v.fail(key, "write http://{address}/load", "must be an http or https URL, is %q", l.Template())
+	case !strings.Contains(l.Template(), "{"):
+		v.fail(key, "put {address}, {host} or {name} where backends differ", "every backend would be asked at the same URL")
+	}
+}

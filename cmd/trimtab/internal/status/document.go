@@ -1,0 +1,91 @@
+package status
+
+import "time"
+
+// Document is the state of all pools.
+type Document struct {
+	Version string `json:"version"`
+	// Config is the configuration in force; absent where there is no file.
+	Config *Config `json:"config,omitempty"`
+	// Pools are sorted by name; never null.
+	Pools []Pool `json:"pools"`
+}
+
+// Config is the configuration in force and how the last reload went.
+type Config struct {
+	// Hash identifies what is in force, whatever the last reload did.
+	Hash         string     `json:"hash"`
+	LastReloadOK bool       `json:"last_reload_ok"`
+	LastReloadAt *time.Time `json:"last_reload_at"`
+	// LastError has a line for each problem; "" after a success.
+	LastError string `json:"last_error"`
+}
+
+// Pool is one pool at its newest step.
+type Pool struct {
+	Name string `json:"name"`
+	// Mode is active, dry-run or frozen.
+	Mode string `json:"mode"`
+	// Law is the law in use, LawWhy the reason for choosing it, Advice what
+	// the person on call should change because no weight can repair it.
+	Law    string `json:"law"`
+	LawWhy string `json:"law_why"`
+	Advice string `json:"advice"`
+	// Tick counts steps from 1; 0 means none so far.
+	Tick uint64 `json:"tick"`
+	// At is when the newest step was taken, null before the first.
+	At *time.Time `json:"at"`
+	// Imbalance is the highest score over the mean.
+	Imbalance Number `json:"imbalance"`
+	// Moves counts changed weights, Ejections ejected backends, and Reports
+	// load reports since the start.
+	Moves     uint64    `json:"moves"`
+	Ejections uint64    `json:"ejections"`
+	Reports   uint64    `json:"reports"`
+	Backends  []Backend `json:"backends"`
+	Targets   []Target  `json:"targets"`
+	Sources   []Source  `json:"sources"`
+}
+
+// Backend is a decision and what it was made from.
+type Backend struct {
+	Name string `json:"name"`
+	// State is ready, draining, ejected, down or unknown.
+	State string `json:"state"`
+	// Weight is what the plan wants, with mean 1. WeightNow is what is in
+	// force, on the same scale; null when no target knows the backend.
+	Weight      Number `json:"weight"`
+	WeightNow   Number `json:"weight_now"`
+	Score       Number `json:"score"`
+	Utilization Number `json:"utilization"`
+	InFlight    Number `json:"in_flight"`
+	RPS         Number `json:"rps"`
+	EPS         Number `json:"eps"`
+	// LatencySeconds is the mean response time.
+	LatencySeconds Number `json:"latency_seconds"`
+	// ReportAgeSeconds is null when nobody has reported.
+	ReportAgeSeconds Number `json:"report_age_seconds"`
+	// Applied is what each target has in force, in its own units.
+	Applied map[string]int `json:"applied"`
+	Why     string         `json:"why"`
+	// Notes say, by target, why what is in force is not what the plan wants.
+	Notes map[string]string `json:"notes,omitempty"`
+}
+
+// Target is how one data plane follows.
+type Target struct {
+	Name        string  `json:"name"`
+	Algorithm   string  `json:"algorithm"`
+	InSync      bool    `json:"in_sync"`
+	LastError   string  `json:"last_error"`
+	LastApplyMS float64 `json:"last_apply_ms"`
+	Applies     uint64  `json:"applies"`
+	Failures    uint64  `json:"failures"`
+}
+
+// Source is how one source of load reports or of backends does.
+type Source struct {
+	Name      string `json:"name"`
+	LastError string `json:"last_error"`
+	Restarts  uint64 `json:"restarts"`
+}

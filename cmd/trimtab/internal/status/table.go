@@ -1,0 +1,162 @@
+package status
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// TableOptions say how a table is drawn.
+type TableOptions struct {
+	// Width is the terminal's, in columns; 0 does not wrap.
+	Width int
+}
+
+const (
+	gap = "  "
+	// minReason is the least room in which a reason reads well beside the
+	// figures; with less it goes on a line of its own.
+	minReason = 24
+	indent    = "    "
+)
+
+var header = []string{"SERVER", "STATE", "WEIGHT NOW", "WANTED", "APPLIED", "SCORE", "IN-FLIGHT", "RATE/S", "MEAN TIME"}
+
+// WriteTable writes the document for people: for each pool a line, its advice,
+// a row for each backend, and its targets.
+func (d Document) WriteTable(w io.Writer, o TableOptions) error {
+	out := bufio.NewWriter(w)
+	if c := d.Config; c != nil && !c.LastReloadOK {
+		fmt.Fprintf(out, "the last reload of the configuration FAILED, %s stays in force:\n", c.Hash)
+		for line := range strings.Lines(c.LastError) {
+			table{out, o.Width}.paragraph(indent, indent, oneLine(line))
+		}
+		fmt.Fprintln(out)
+	}
+	if len(d.Pools) == 0 {
+		fmt.Fprintln(out, "no pools")
+	}
+	for i, p := range d.Pools {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		t := table{out, o.Width}
+		t.head(p)
+		t.backends(p)
+		t.targets(p)
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("write status table: %w", err)
+	}
+	return nil
+}
+
+// table writes one pool. Errors stay in the writer until it is flushed.
+type table struct {
+	out   *bufio.Writer
+	width int
+}
+
+func (t table) head(p Pool) {
+	if p.Tick == 0 {
+		t.paragraph("", "", oneLine(fmt.Sprintf("pool %s: %s, no step so far", p.Name, p.Mode)))
+		return
+	}
+	line := fmt.Sprintf("pool %s: %s, law %s", p.Name, p.Mode, p.Law)
+	if p.LawWhy != "" {
+		line += " (" + p.LawWhy + ")"
+	}
+	line += fmt.Sprintf(", imbalance %s, tick %d", decimal(p.Imbalance, 2), p.Tick)
+	t.paragraph("", "", oneLine(line))
+	if p.Advice != "" {
+		t.paragraph("", "        ", "advice: "+oneLine(p.Advice))
+	}
+}
+
+func (t table) backends(p Pool) {
+	if len(p.Backends) == 0 {
+		fmt.Fprintln(t.out, "no backends")
+		return
+	}
+	rows := [][]string{header}
+	for _, b := range p.Backends {
+		rows = append(rows, []string{
+			oneLine(b.Name), b.State, decimal(b.WeightNow, 2), decimal(b.Weight, 2), applied(b, p.Targets),
+			decimal(b.Score, 2), amount(b.InFlight), amount(b.RPS), seconds(b.LatencySeconds),
+		})
+	}
+	widths := make([]int, len(header))
+	total := 0
+	for column := range header {
+		for _, row := range rows {
+			widths[column] = max(widths[column], ansi.StringWidth(row[column]))
+		}
+		total += widths[column] + len(gap)
+	}
+	room := t.width - total
+	beside := t.width <= 0 || room >= minReason
+	for i, row := range rows {
+		figures := align(row, widths)
+		why := "WHY"
+		if i > 0 {
+			why = reason(p.Backends[i-1])
+		}
+		if beside {
+			t.paragraph(figures+gap, strings.Repeat(" ", total), why)
+			continue
+		}
+		fmt.Fprintln(t.out, strings.TrimRight(figures, " "))
+		if i > 0 && why != "" {
+			t.paragraph(indent, indent, why)
+		}
+	}
+}
+
+// align puts names and states to the left and figures to the right.
+func align(row []string, widths []int) string {
+	cells := make([]string, len(row))
+	for i, cell := range row {
+		pad := strings.Repeat(" ", widths[i]-ansi.StringWidth(cell))
+		if cells[i] = cell + pad; i >= 2 {
+			cells[i] = pad + cell
+		}
+	}
+	return strings.Join(cells, gap)
+}
+
+func (t table) targets(p Pool) {
+	for _, target := range p.Targets {
+		state := "in sync"
+		if !target.InSync {
+			state = "NOT in sync"
+		}
+		if target.LastError != "" {
+			state += ": " + target.LastError
+		}
+		took := seconds(Number(target.LastApplyMS / 1000))
+		t.paragraph("", indent, oneLine(fmt.Sprintf("target %s: %s, last apply took %s", target.Name, state, took)))
+	}
+	for _, source := range p.Sources {
+		if source.LastError != "" {
+			t.paragraph("", indent, oneLine("source "+source.Name+": "+source.LastError))
+		}
+	}
+}
+
+// paragraph writes text after first, and what does not fit on lines after rest,
+// which is as wide.
+func (t table) paragraph(first, rest, text string) {
+	if room := t.width - ansi.StringWidth(rest); t.width > 0 && room > 0 {
+		text = ansi.Wrap(text, room, "")
+	}
+	for i, line := range strings.Split(text, "\n") {
+		start := rest
+		if i == 0 {
+			start = first
+		}
+		fmt.Fprintln(t.out, strings.TrimRight(start+line, " "))
+	}
+}

@@ -1,0 +1,53 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/status"
+)
+
+func (s *server) status(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		s.writeJSON(w, http.StatusMethodNotAllowed, apiError{"method " + r.Method + " is not allowed, use GET"})
+		return
+	}
+	d := status.FromSnapshots(s.Version, s.Snapshots())
+	if s.ConfigState != nil {
+		d.Config = configOf(s.ConfigState())
+	}
+	s.writeJSON(w, http.StatusOK, d)
+}
+
+func configOf(c ConfigState) *status.Config {
+	out := &status.Config{Hash: c.Hash, LastReloadOK: c.Err == nil}
+	if !c.At.IsZero() {
+		out.LastReloadAt = &c.At
+	}
+	if c.Err != nil {
+		out.LastError = c.Err.Error()
+	}
+	return out
+}
+
+type apiError struct {
+	Error string `json:"error"`
+}
+
+func (s *server) apiNotFound(w http.ResponseWriter, r *http.Request) {
+	s.writeJSON(w, http.StatusNotFound, apiError{"no such path: " + r.URL.Path})
+}
+
+func (s *server) writeJSON(w http.ResponseWriter, code int, v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		s.Logger.Error("cannot write an answer as JSON", "error", err)
+		http.Error(w, `{"error":"internal error, see the log"}`, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_, _ = w.Write(append(data, '\n')) // a client that has left is no news
+}

@@ -1,0 +1,27 @@
+package web
+
+import (
+	"html"
+	"io"
+	"net/http"
+	"strings"
+)
+
+const indexPage = `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>trimtab</title></head>
+<body><h1>trimtab VERSION</h1>
+<ul>
+<li><a href="/api/v1/status">/api/v1/status</a>: the state of all pools, JSON</li>
+<li><a href="/metrics">/metrics</a>: Prometheus metrics</li>
+<li><a href="/healthz">/healthz</a>: is it alive</li>
+<li><a href="/readyz">/readyz</a>: does it steer, and if not, why</li>
+<li>POST /-/reload: read the configuration again</li>
+<li><a href="/debug/pprof/">/debug/pprof/</a>: profiles</li>
+</ul></body></html>
+`
+
+func (s *server) index(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'")
+	_, _ = io.WriteString(w, strings.Replace(indexPage, "VERSION", html.EscapeString(s.Version), 1))
+}

@@ -1,0 +1,120 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/trimtab-lb/trimtab/scorer/source"
+	"github.com/trimtab-lb/trimtab/scorer/tuner"
+)
+
+// Options are what the server needs of the daemon. Snapshots is required; the
+// functions are called from many goroutines and must not block.
+type Options struct {
+	// Snapshots returns the newest snapshot of each pool; one may be nil before
+	// the pool has published any.
+	Snapshots func() []*tuner.Snapshot
+	// Reload reads the configuration again and puts it in force, or returns
+	// why not and leaves everything as it was. It may block. nil: there is
+	// nothing to reload.
+	Reload func(ctx context.Context) error
+	// ConfigState says what is in force. nil: there is no configuration file.
+	ConfigState func() ConfigState
+	// Polls says how the polls of load reports go. nil: there are none.
+	Polls func() []Polls
+	// Version is the program's.
+	Version string
+	// Registry receives the metrics. Default: one of the server's own.
+	Registry *prometheus.Registry
+	// Logger is told of handlers that fail. Default: none.
+	Logger *slog.Logger
+	// Tick is the time between a pool's steps. Default 1 s.
+	Tick time.Duration
+	// AllowedHosts are further names in the Host header that are accepted on a
+	// loopback address, as a reverse proxy on this machine may send them.
+	AllowedHosts []string
+}
+
+// ConfigState is the configuration in force and how the last reload went.
+type ConfigState struct {
+	// Hash identifies what is in force.
+	Hash string
+	// At is when a load was last tried, Err why it failed, nil when it did not.
+	At  time.Time
+	Err error
+	// SuccessAt is when a load last succeeded.
+	SuccessAt time.Time
+}
+
+// Polls is how one source of a pool polls its backends.
+type Polls struct {
+	Pool, Source string
+	Backends     []source.BackendStatus
+}
+
+type server struct{ Options }
+
+// New returns the handler of the admin server. Its metrics are registered with
+// the registry, which is an error when it has them already.
+func New(o Options) (http.Handler, error) {
+	if o.Snapshots == nil {
+		return nil, errors.New("admin server: Snapshots is required")
+	}
+	if o.Registry == nil {
+		o.Registry = prometheus.NewRegistry()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Tick == 0 {
+		o.Tick = time.Second
+	}
+	s := &server{o}
+	for _, c := range []prometheus.Collector{
+		newCollector(o),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	} {
+		if err := o.Registry.Register(c); err != nil {
+			return nil, fmt.Errorf("admin server: register metrics: %w", err)
+		}
+	}
+	return s.guard(s.routes()), nil
+}
+
+func (s *server) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.index)
+	mux.HandleFunc("/api/", s.apiNotFound)
+	mux.HandleFunc("/api/v1/status", s.status)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{
+		Registry: s.Registry,
+		// A value that cannot be shown must not hide all others.
+		ErrorHandling: promhttp.ContinueOnError,
+		ErrorLog:      slog.NewLogLogger(s.Logger.Handler(), slog.LevelError),
+	}))
+	for _, path := range []string{"/healthz", "/-/healthy"} {
+		mux.HandleFunc("GET "+path, s.healthz)
+	}
+	for _, path := range []string{"/readyz", "/-/ready"} {
+		mux.HandleFunc("GET "+path, s.readyz)
+	}
+	if s.Reload != nil {
+		mux.HandleFunc("POST /-/reload", s.reload)
+	}
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
+}
