@@ -26,15 +26,15 @@ func TestRounder(t *testing.T) {
 		plans  []Plan
 		want   []int
 	}{
-		{"largest is three quarters of the range", RounderConfig{Max: 256}, nil, []Plan{planOf(1.5, 0.75, 0.75)}, []int{192, 96, 96}},
-		{"0 only for what gets nothing", RounderConfig{Max: 256}, nil, []Plan{planOf(2, 0.001, 0)}, []int{192, 1, 0}},
-		{"near-equal becomes equal", RounderConfig{Max: 256}, nil, []Plan{planOf(1.02, 0.98, 1)}, []int{192, 192, 192}},
+		{"largest is well inside the range", RounderConfig{Max: 256}, nil, []Plan{planOf(1.5, 0.75, 0.75)}, []int{160, 80, 80}},
+		{"0 only for what gets nothing", RounderConfig{Max: 256}, nil, []Plan{planOf(2, 0.001, 0)}, []int{160, 1, 0}},
+		{"near-equal becomes equal", RounderConfig{Max: 256}, nil, []Plan{planOf(1.02, 0.98, 1)}, []int{160, 160, 160}},
 		{"weights that say the same are left alone", RounderConfig{Max: 256}, hundred, []Plan{planOf(1, 1, 1)}, []int{100, 100, 100}},
-		{"ones are no scale for unequal shares", RounderConfig{Max: 256}, map[string]int{"s00": 1, "s01": 1}, []Plan{planOf(1.2, 0.8)}, []int{192, 128}},
-		{"a common factor changes nothing", RounderConfig{Max: 256}, nil, []Plan{planOf(1.5, 0.75, 0.75), planOf(1.2, 0.6, 0.6)}, []int{192, 96, 96}},
-		{"the scale is held", RounderConfig{Max: 256}, nil, []Plan{planOf(1.2, 0.9, 0.9), planOf(1.3, 0.85, 0.85)}, []int{220, 144, 144}},
-		{"an exponent", RounderConfig{Max: 256, Exponent: 2}, nil, []Plan{planOf(1.2, 0.6)}, []int{192, 48}},
-		{"one that moves leaves the others", RounderConfig{Max: 256}, nil, []Plan{planOf(1, 1, 1), planOf(1.05, 1.05, 0.9)}, []int{192, 192, 165}},
+		{"ones are no scale for unequal shares", RounderConfig{Max: 256}, map[string]int{"s00": 1, "s01": 1}, []Plan{planOf(1.2, 0.8)}, []int{160, 107}},
+		{"a common factor changes nothing", RounderConfig{Max: 256}, nil, []Plan{planOf(1.5, 0.75, 0.75), planOf(1.2, 0.6, 0.6)}, []int{160, 80, 80}},
+		{"the scale is held", RounderConfig{Max: 256}, nil, []Plan{planOf(1.2, 0.9, 0.9), planOf(1.3, 0.85, 0.85)}, []int{184, 120, 120}},
+		{"an exponent", RounderConfig{Max: 256, Exponent: 2}, nil, []Plan{planOf(1.2, 0.6)}, []int{160, 40}},
+		{"one that moves leaves the others", RounderConfig{Max: 256}, nil, []Plan{planOf(1, 1, 1), planOf(1.05, 1.05, 0.9)}, []int{160, 160, 137}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := NewRounder(test.config)

@@ -1,0 +1,106 @@
+package simulate
+
+import (
+	"math"
+	"time"
+)
+
+// counts is what the proxies know of the backends.
+type counts struct {
+	backends int
+	proxies  []proxyCounts
+	samples  []Sample // one proxy's, reused
+	sums     []windowCounts
+}
+
+// proxyCounts is what one proxy knows: its requests in flight, and what ended
+// since the last sample.
+type proxyCounts struct {
+	inFlight []int32
+	window   []windowCounts
+}
+
+type windowCounts struct {
+	completed, failed int
+	seconds           float64 // the sum of the times of those that ended
+	inFlight          int     // the sum of the samples
+	samples           int
+}
+
+func newCounts(proxies, backends int) counts {
+	c := counts{
+		backends: backends, proxies: make([]proxyCounts, proxies),
+		samples: make([]Sample, backends), sums: make([]windowCounts, backends),
+	}
+	for i := range c.proxies {
+		c.proxies[i] = proxyCounts{inFlight: make([]int32, backends), window: make([]windowCounts, backends)}
+	}
+	return c
+}
+
+func (c *counts) proxy(i int) *proxyCounts { return &c.proxies[i] }
+
+func (c *counts) start(proxy, backend int) { c.proxies[proxy].inFlight[backend]++ }
+
+func (c *counts) end(proxy, backend int, seconds float64, failed bool) {
+	p := &c.proxies[proxy]
+	p.inFlight[backend]--
+	w := &p.window[backend]
+	w.completed++
+	w.seconds += seconds
+	if failed {
+		w.failed++
+	}
+}
+
+// sample closes every proxy's window, tells an observer of it and adds it to
+// the sums.
+func (c *counts) sample(now time.Duration, conditions []Condition, utilization []float64, to Controller) {
+	observer, _ := to.(ProxyObserver)
+	for k := range c.proxies {
+		p := &c.proxies[k]
+		for i := range p.window {
+			w := &p.window[i]
+			w.inFlight, w.samples = int(p.inFlight[i]), 1
+			c.sums[i].add(w)
+			if observer != nil {
+				c.samples[i] = w.sample(!conditions[i].Down, math.NaN())
+				if k == 0 {
+					c.samples[i].Utilization = utilization[i]
+				}
+			}
+			*w = windowCounts{}
+		}
+		if observer != nil {
+			observer.ObserveProxy(now, k, c.samples)
+		}
+	}
+}
+
+// step returns the sums over all proxies since the last step.
+func (c *counts) step(conditions []Condition, utilization []float64) []Sample {
+	out := make([]Sample, c.backends)
+	for i := range out {
+		c.sums[i].samples /= len(c.proxies)
+		out[i] = c.sums[i].sample(!conditions[i].Down, utilization[i])
+		c.sums[i] = windowCounts{}
+	}
+	return out
+}
+
+func (w *windowCounts) add(more *windowCounts) {
+	w.completed += more.completed
+	w.failed += more.failed
+	w.seconds += more.seconds
+	w.inFlight += more.inFlight
+	w.samples += more.samples
+}
+
+func (w *windowCounts) sample(up bool, utilization float64) Sample {
+	return Sample{
+		InFlight:  float64(w.inFlight) / float64(max(w.samples, 1)),
+		Completed: w.completed, Failed: w.failed,
+		Latency:     w.seconds / float64(w.completed), // 0/0 is the NaN that is wanted
+		Utilization: utilization, Up: up,
+	}
+}
