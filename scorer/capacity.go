@@ -6,9 +6,80 @@ import (
 	"time"
 )
 
-// capacity learns how strong every backend is.
+// capacity learns how strong every backend is, from what every proxy counts and,
+// where there are any, from load reports. It is the default law.
 //
-// (doc comment is written with the measured table below)
+// # From latency
+//
+// By Little's law a backend that holds C requests at the pool's pace T completes
+// C/T a second. What it completes more or less than that is a surprise, and a
+// scalar Kalman filter for each backend turns surprises into x, its log capacity
+// relative to the configured one. Each step, for each backend:
+//
+//	T        = Σ C / Σ q                     s, 30 s means over the pool
+//	expected = C/T · e^(leak·x)              requests/s; see leakFor
+//	z        = (q − expected)/n + p − x      q cut to expected/3 … expected·3
+//	k        = v / (v + F/(n·dt))            the gain
+//	x        ← x + k·z;  v ← v·(1 − k)       then the mean of x over the pool is 0
+//
+// q is completions without error per second, C the mean of in-flight sampled
+// about five times a second, n the larger of (q+expected)/2 now and its 10 s
+// mean, p the log of the share in force. F is how noisy completions are around
+// what is expected ([noise]); x and v walk and are pulled back as [newFilter]
+// says. p − x matters: the filter estimates a capacity under the weight that is
+// really there, so it does not wind up while a weight does not follow (deadband,
+// rounding, a person's hand). A backend with hardly anything in flight is slow
+// by its own pace; that counts less (discount).
+//
+// # From reports
+//
+// The same filter again with expected = e^y·C·u·Σq/Σ(e^y·C·u), u the reported
+// utilization. The two can only be compared in ratios, so the median of y − x is
+// taken off. A report is believed unless it claims over 0.4 more or 0.1 less (and
+// a standard deviation) than latency shows: an overstated capacity shows in
+// latency, an understated one hardly does. Believed, y is published, else x. A
+// pool may mix the two. Under round robin nothing keeps latency steady, and y
+// alone is used.
+//
+// # Measured
+//
+// Simulated, p99 over that of the known capacities under the same algorithm,
+// median of five seeds that were not used for tuning (worst seed). 8, 8, 4, 4 and
+// 2 cores or five of 4, requests of 20 ms, 70 % load unless the name says
+// otherwise; K proxies that do not know of each other.
+//
+//	               leastconn                          random(2)
+//	               equal  counts       + reports      equal  counts       + reports
+//	uniform        1.00  1.00 (1.00)  1.00 (1.00)   1.00  1.00 (1.01)  1.00 (1.00)
+//	hetero         1.46  1.00 (1.01)  1.00 (1.00)   1.80  1.06 (1.06)  1.01 (1.02)
+//	hetero-K4      1.60  1.00 (1.01)  1.00 (1.01)   2.47  1.05 (1.05)  1.01 (1.01)
+//	hetero-K16     1.15  1.00 (1.02)  1.01 (1.01)   4.12  0.97 (0.99)  1.00 (1.01)
+//	two-hetero     1.84  1.01 (1.02)  1.00 (1.01)   2.67  1.03 (1.04)  1.02 (1.03)
+//	slow-node      1.16  1.00 (1.01)  1.00 (1.01)   1.41  1.04 (1.05)  1.01 (1.01)
+//	slow-light     1.00  1.00 (1.00)  0.99 (1.00)   1.10  0.90 (0.92)  1.00 (1.00)
+//	far            1.00  1.01 (1.01)  1.01 (1.01)   1.00  1.05 (1.06)  1.04 (1.05)
+//	far-light      1.00  1.00 (1.00)  1.00 (1.00)   1.00  0.94 (0.95)  0.94 (0.95)
+//	neighbour      1.16  1.00 (1.01)  1.00 (1.01)   1.39  1.02 (1.02)  1.01 (1.01)
+//	antagonist     1.00  0.92 (0.94)  0.88 (0.89)   1.00  0.80 (0.82)  0.80 (0.81)
+//	step           1.08  1.00 (1.01)  1.00 (1.00)   1.19  0.96 (0.96)  0.96 (0.97)
+//	oscillate      1.07  1.01 (1.03)  1.00 (1.01)   1.14  1.02 (1.03)  1.00 (1.01)
+//	diurnal        1.64  1.00 (1.01)  1.00 (1.01)   2.83  1.04 (1.04)  1.00 (1.01)
+//	slow-diurnal   1.10  1.01 (1.05)  1.01 (1.03)   1.29  1.04 (1.07)  1.01 (1.01)
+//	cliff          1.91  1.01 (1.02)  1.01 (1.02)   3.26  1.06 (1.07)  1.02 (1.03)
+//	overload       1.06  1.02 (1.02)  1.00 (1.01)   1.14  1.03 (1.04)  1.00 (1.01)
+//	mixshift       1.47  1.04 (1.05)  1.01 (1.02)   2.16  1.10 (1.13)  1.01 (1.03)
+//	video          1.09  1.04 (1.06)  1.01 (1.01)   1.13  1.04 (1.06)  1.01 (1.01)
+//	low-traffic    1.22  1.04 (1.07)  1.00 (1.00)   1.45  1.09 (1.12)  1.03 (1.08)
+//	hundred-K16    1.00  1.01 (1.02)  1.02 (1.02)   1.95  0.96 (0.97)  1.00 (1.00)
+//	boot60         1.58  1.05 (1.06)  1.03 (1.03)   2.48  1.12 (1.16)  1.06 (1.08)
+//
+// # Limits
+//
+// Latency is a witness only where backends do the same work. A backend that is
+// far rather than weak loses weight in quiet times and is short of it for some
+// seconds when the load jumps (far-cliff, 10 to 85 %: 1.7 under leastconn, 1.3
+// under random(2), where equal weights are right). How long connections stay is
+// no witness at all ([Pool] does not ask this law then).
 type capacity struct {
 	leak    float64
 	witness witness

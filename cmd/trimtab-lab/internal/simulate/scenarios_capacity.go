@@ -58,6 +58,12 @@ func loadChanges() []Scenario {
 		scenario("cliff", 4, 0, unequal()).with(func(s *Scenario) {
 			s.Load = steps(from{0, 0.1}, from{2 * time.Minute, 0.85})
 		}),
+		// A distant backend loses weight while nothing is congested, and is short
+		// of it when the load jumps: the latency law's weakest side.
+		scenario("far-cliff", 4, 0, pool(4, 4, 4, 4, 4)).with(func(s *Scenario) {
+			s.Backends[0].Distance = 30 * time.Millisecond
+			s.Load = steps(from{0, 0.1}, from{2 * time.Minute, 0.85})
+		}),
 		scenario("overload", 4, 0, unequal()).with(func(s *Scenario) {
 			s.Load = steps(from{0, 0.7}, from{150 * time.Second, 1.1}, from{170 * time.Second, 0.7})
 		}),
