@@ -1,0 +1,76 @@
+package demo
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// script writes a program that stands in for trimtab.
+func script(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "trimtab")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestTunerThatEndsSaysWhy(t *testing.T) {
+	tuner, err := startTuner(script(t, `echo "cannot $*"; exit 3`), "/run/x.sock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	err = tuner.wait(ctx)
+	if err == nil {
+		t.Fatal("a tuner that has ended is no error")
+	}
+	for _, s := range []string{"exit status 3", "cannot attach --socket /run/x.sock --apply"} {
+		if !strings.Contains(err.Error(), s) {
+			t.Errorf("no %q in: %v", s, err)
+		}
+	}
+	if err := tuner.stop(); err != nil {
+		t.Errorf("stop of what has ended: %v", err)
+	}
+}
+
+func TestTunerIsInterrupted(t *testing.T) {
+	seen := filepath.Join(t.TempDir(), "seen")
+	ready := seen + ".ready"
+	tuner, err := startTuner(script(t, `trap 'touch `+seen+`; exit 0' INT; touch `+ready+`; while :; do sleep 0.05; done`), "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := os.Stat(ready); err == nil {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatal("never ready")
+		}
+	}
+	if err := tuner.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(seen); err != nil {
+		t.Errorf("it was not given the time to restore weights: %v", err)
+	}
+}
+
+func TestStartTunerWithoutOne(t *testing.T) {
+	if _, err := startTuner("/nonexistent/trimtab", "s"); err == nil || !strings.Contains(err.Error(), "/nonexistent/trimtab") {
+		t.Errorf("got %v", err)
+	}
+}

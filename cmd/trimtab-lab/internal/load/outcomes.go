@@ -1,0 +1,94 @@
+package load
+
+import (
+	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// outcome is what became of one arrival.
+type outcome struct {
+	latency time.Duration // from the intended instant to the end of the body
+	late    time.Duration // from the intended instant to sending
+	status  int           // HTTP status, or one of the below
+}
+
+const (
+	pending   = 0
+	broken    = -1 // no complete answer
+	notSent   = -2 // too many requests were open
+	cancelled = -3 // the replay was ended before
+)
+
+func (o outcome) ok() bool { return o.status >= 200 && o.status < 400 }
+
+// maxLatency is the largest latency that is told apart from a larger one.
+const maxLatency = 10 * time.Minute
+
+// outcomes are those of all arrivals, by index, with running figures on top.
+type outcomes struct {
+	mu   sync.Mutex
+	all  []outcome
+	live Live
+	hist *hdrhistogram.Histogram
+}
+
+// Live is what has been so far, cheap enough to be read while the replay goes
+// on.
+type Live struct {
+	// Ended and Errors are counts since the beginning.
+	Ended, Errors int
+	// P50 and P99 are of good answers since the last [Replay.Mark], within 0.1 %.
+	P50, P99 time.Duration
+}
+
+func newHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, maxLatency.Microseconds(), 3)
+}
+
+func newOutcomes(n int) *outcomes {
+	return &outcomes{all: make([]outcome, n), hist: newHistogram()}
+}
+
+func (o *outcomes) record(i int, got outcome) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.all[i] = got
+	if got.status == cancelled {
+		return
+	}
+	o.live.Ended++
+	if got.ok() {
+		record(o.hist, got.latency)
+	} else {
+		o.live.Errors++
+	}
+}
+
+func (o *outcomes) liveNow() Live {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	live := o.live
+	live.P50 = time.Duration(o.hist.ValueAtQuantile(50)) * time.Microsecond
+	live.P99 = time.Duration(o.hist.ValueAtQuantile(99)) * time.Microsecond
+	return live
+}
+
+func (o *outcomes) mark() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.hist.Reset()
+}
+
+// copyOf returns the outcomes [first, end) and whether all of them are known.
+func (o *outcomes) copyOf(first, end int) (_ []outcome, complete bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, got := range o.all[first:end] {
+		if got.status == pending {
+			return nil, false
+		}
+	}
+	return append([]outcome(nil), o.all[first:end]...), true
+}
