@@ -1,0 +1,150 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/web"
+)
+
+// closeTimeout bounds the end of everything but the admin server, which has its
+// own 5 s beside it.
+const closeTimeout = 4 * time.Second
+
+// Options describe a daemon.
+type Options struct {
+	// ConfigFile is read at the start and at each reload.
+	ConfigFile string
+	Version    string
+	Logger     *slog.Logger
+}
+
+// Daemon runs a configuration file.
+type Daemon struct {
+	options  Options
+	fleet    *Fleet
+	first    *Change
+	admin    config.Admin
+	listener net.Listener
+	reloads  chan reload
+	state    atomic.Pointer[web.ConfigState]
+}
+
+type reload struct {
+	ctx  context.Context
+	done chan<- error
+}
+
+// New reads the configuration and binds the admin address, so that whatever is
+// wrong with either is said before anything runs.
+func New(o Options) (*Daemon, error) {
+	c, err := config.Load(o.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	d := &Daemon{options: o, fleet: NewFleet(o.Logger), admin: c.Admin, reloads: make(chan reload)}
+	if d.first, err = d.fleet.Prepare(c); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.ConfigFile, err)
+	}
+	if d.listener, err = net.Listen("tcp", c.Admin.Listen); err != nil {
+		return nil, fmt.Errorf("%s: admin.listen: %w", o.ConfigFile, err)
+	}
+	now := time.Now()
+	d.state.Store(&web.ConfigState{Hash: c.Hash(), At: now, SuccessAt: now})
+	return d, nil
+}
+
+// Addr is where the admin server listens.
+func (d *Daemon) Addr() string { return d.listener.Addr().String() }
+
+// Run works until ctx ends or the admin server fails, and returns when
+// everything has ended, which takes at most about 5 s.
+func (d *Daemon) Run(ctx context.Context) error {
+	handler, err := web.New(web.Options{
+		Snapshots: d.fleet.Snapshots, Polls: d.fleet.Polls,
+		Reload: d.Reload, ConfigState: func() web.ConfigState { return *d.state.Load() },
+		Version: d.options.Version, Logger: d.options.Logger,
+	})
+	if err != nil {
+		return errors.Join(err, d.listener.Close())
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var served error
+	var group sync.WaitGroup
+	group.Go(func() {
+		served = web.Serve(ctx, d.listener, handler)
+		cancel() // without its server, nobody could see or stop what it does
+	})
+	d.fleet.Swap(ctx, d.first)
+	d.options.Logger.Info("trimtab runs", "version", d.options.Version, "admin", d.Addr(), "config", d.options.ConfigFile)
+	d.serveReloads(ctx)
+	closing, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer done()
+	d.fleet.Close(closing)
+	group.Wait()
+	return served
+}
+
+func (d *Daemon) serveReloads(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case r := <-d.reloads:
+			r.done <- d.reload(r.ctx)
+		}
+	}
+}
+
+// Reload reads the configuration file again and puts it in force, or says why
+// not and leaves everything as it was. It is safe for concurrent use.
+func (d *Daemon) Reload(ctx context.Context) error {
+	done := make(chan error, 1)
+	select {
+	case d.reloads <- reload{ctx, done}:
+	case <-ctx.Done():
+		return fmt.Errorf("reload %s: %w", d.options.ConfigFile, ctx.Err())
+	}
+	// Once it is under way it ends: half a reload helps nobody.
+	return <-done
+}
+
+func (d *Daemon) reload(ctx context.Context) error {
+	state := *d.state.Load()
+	state.At = time.Now()
+	hash, err := d.tryReload(ctx)
+	state.Err = err
+	if err != nil {
+		d.options.Logger.Error("reload failed; everything stays as it was", "config", d.options.ConfigFile, "error", err)
+	} else {
+		state.Hash, state.SuccessAt = hash, state.At
+		d.options.Logger.Info("configuration reloaded", "config", d.options.ConfigFile, "hash", hash)
+	}
+	d.state.Store(&state)
+	return err
+}
+
+func (d *Daemon) tryReload(ctx context.Context) (hash string, err error) {
+	c, err := config.Load(d.options.ConfigFile)
+	if err != nil {
+		return "", err
+	}
+	if c.Admin != d.admin {
+		return "", fmt.Errorf("%s: admin.listen cannot change from %s to %s while running: restart trimtab",
+			d.options.ConfigFile, d.admin.Listen, c.Admin.Listen)
+	}
+	change, err := d.fleet.Prepare(c)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", d.options.ConfigFile, err)
+	}
+	d.fleet.Swap(context.WithoutCancel(ctx), change)
+	return c.Hash(), nil
+}

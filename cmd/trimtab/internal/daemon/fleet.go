@@ -1,0 +1,165 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"reflect"
+	"sync"
+	"sync/atomic"
+
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/web"
+	"github.com/trimtab-lb/trimtab/scorer/tuner"
+)
+
+// Fleet is everything that runs for one configuration. One goroutine calls
+// Prepare, Swap and Close; Snapshots and Polls are safe for any.
+type Fleet struct {
+	log     *slog.Logger
+	proxies map[proxyKey]*proxy
+	pools   atomic.Pointer[[]*pool]
+}
+
+// NewFleet returns a fleet that runs nothing.
+func NewFleet(log *slog.Logger) *Fleet {
+	f := &Fleet{log: log, proxies: map[proxyKey]*proxy{}}
+	f.pools.Store(&[]*pool{})
+	return f
+}
+
+// Change is a configuration that is ready to run.
+type Change struct {
+	proxies map[proxyKey]*proxy
+	pools   []*pool
+	kept    map[*pool]bool
+}
+
+// Prepare builds all that a configuration needs and touches nothing.
+func (f *Fleet) Prepare(c *config.Config) (*Change, error) {
+	change := &Change{proxies: map[proxyKey]*proxy{}, kept: map[*pool]bool{}}
+	running := map[string]*pool{}
+	for _, p := range *f.pools.Load() {
+		running[p.config.Name] = p
+	}
+	var errs []error
+	for _, settings := range c.Pools {
+		for _, t := range settings.Targets {
+			if err := change.need(keyOf(t.HAProxy), f); err != nil {
+				errs = append(errs, err)
+			}
+		}
+		if len(errs) > 0 {
+			continue
+		}
+		if old := running[settings.Name]; old != nil && reflect.DeepEqual(old.config, settings) {
+			change.pools = append(change.pools, old)
+			change.kept[old] = true
+			continue
+		}
+		p, err := newPool(settings, func(t *config.HAProxy) *proxy { return change.proxies[keyOf(t)] }, f.log)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		change.pools = append(change.pools, p)
+	}
+	return change, errors.Join(errs...)
+}
+
+func (c *Change) need(k proxyKey, f *Fleet) error {
+	if c.proxies[k] != nil {
+		return nil
+	}
+	if running := f.proxies[k]; running != nil {
+		c.proxies[k] = running
+		return nil
+	}
+	p, err := newProxy(k, f.log)
+	if err != nil {
+		return err
+	}
+	c.proxies[k] = p
+	return nil
+}
+
+// Swap puts a change in force. Pools that are gone are stopped, and their
+// weights put back where their configuration says so; pools that changed go on
+// from the weights that are there.
+func (f *Fleet) Swap(ctx context.Context, change *Change) {
+	next := map[string]bool{}
+	for _, p := range change.pools {
+		next[p.config.Name] = true
+	}
+	var ending []*pool
+	for _, p := range *f.pools.Load() {
+		if !change.kept[p] {
+			ending = append(ending, p)
+		}
+	}
+	f.end(ctx, ending, func(p *pool) bool {
+		return !next[p.config.Name] && p.config.OnExit == config.OnExitRestore
+	})
+	for k, p := range f.proxies {
+		if change.proxies[k] == nil {
+			p.stop()
+		}
+	}
+	for k, p := range change.proxies {
+		if f.proxies[k] == nil {
+			p.start()
+		}
+	}
+	f.proxies = change.proxies
+	for _, p := range change.pools {
+		if !change.kept[p] {
+			p.start()
+		}
+	}
+	f.pools.Store(&change.pools)
+}
+
+// Close stops everything, and puts weights back where the configuration says
+// so.
+func (f *Fleet) Close(ctx context.Context) {
+	f.end(ctx, *f.pools.Load(), func(p *pool) bool { return p.config.OnExit == config.OnExitRestore })
+	for _, p := range f.proxies {
+		p.stop()
+	}
+	f.proxies = map[proxyKey]*proxy{}
+	f.pools.Store(&[]*pool{})
+}
+
+func (f *Fleet) end(ctx context.Context, pools []*pool, restore func(*pool) bool) {
+	var group sync.WaitGroup
+	for _, p := range pools {
+		group.Go(func() {
+			p.stop()
+			if !restore(p) || !p.config.Apply {
+				return
+			}
+			if err := p.restore(ctx); err != nil {
+				f.log.Error("weights stay as trimtab set them", "error", err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// Snapshots returns the newest snapshot of each pool.
+func (f *Fleet) Snapshots() []*tuner.Snapshot {
+	var out []*tuner.Snapshot
+	for _, p := range *f.pools.Load() {
+		out = append(out, p.snapshot())
+	}
+	return out
+}
+
+// Polls says how the polls of load reports go.
+func (f *Fleet) Polls() []web.Polls {
+	var out []web.Polls
+	for _, p := range *f.pools.Load() {
+		out = append(out, p.polls()...)
+	}
+	return out
+}

@@ -1,0 +1,100 @@
+// Command trimtab keeps the weights of load balancers true to what their
+// backends can do.
+//
+// It learns how strong each backend is from what the proxy counts, and moves
+// the proxy's weights a little; the proxy that is already there does the
+// balancing. If trimtab ends, the last weights stay.
+//
+// Exit codes: 0 fine, 1 failed, 2 called in a way it does not understand.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set when a release is built.
+var version = ""
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+const (
+	exitFine   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// commands is the command line.
+type commands struct {
+	Run     runCommand     `cmd:"" help:"Tune the pools of a configuration file."`
+	Attach  attachCommand  `cmd:"" help:"Look at a running HAProxy, and tune it with --apply."`
+	Check   checkCommand   `cmd:"" help:"Validate a configuration file and print what it means."`
+	Status  statusCommand  `cmd:"" help:"Show what a running trimtab does and why."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// streams are where a command writes.
+type streams struct{ out, err io.Writer }
+
+// usageError is an error in how trimtab was called.
+type usageError struct{ error }
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var cli commands
+	exited, code := false, exitFine
+	parser, err := kong.New(&cli,
+		kong.Name("trimtab"),
+		kong.Description("Keeps the weights of HAProxy true to what its servers can do."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(c int) { exited, code = true, c }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "trimtab:", err)
+		return exitFailed
+	}
+	parsed, err := parser.Parse(args)
+	if exited { // --help has been answered
+		return code
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "trimtab: %v\nRun \"trimtab --help\" for what there is.\n", err)
+		return exitUsage
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(&streams{stdout, stderr})
+	err = parsed.Run()
+	if _, ok := errors.AsType[usageError](err); ok {
+		fmt.Fprintln(stderr, "trimtab:", err)
+		return exitUsage
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "trimtab:", err)
+		return exitFailed
+	}
+	return exitFine
+}
+
+// programVersion is the release's, or what the Go toolchain knows of a build
+// from source.
+func programVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}

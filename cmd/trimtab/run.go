@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/daemon"
+)
+
+type runCommand struct {
+	Config string `required:"" type:"path" placeholder:"FILE" help:"The configuration file; SIGHUP reads it again."`
+	logFlags
+}
+
+func (c runCommand) Run(ctx context.Context, s *streams) error {
+	d, err := daemon.New(daemon.Options{ConfigFile: c.Config, Version: programVersion(), Logger: c.logger(s.err)})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var group sync.WaitGroup
+	group.Go(func() { reloadOnHangup(ctx, d) })
+	err = d.Run(ctx)
+	cancel()
+	group.Wait()
+	return err
+}
+
+func reloadOnHangup(ctx context.Context, d *daemon.Daemon) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+			_ = d.Reload(ctx) // the daemon logs it and shows it in its status
+		}
+	}
+}

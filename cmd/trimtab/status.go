@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+
+	"github.com/charmbracelet/x/term"
+
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/status"
+)
+
+type statusCommand struct {
+	Addr   string `default:"127.0.0.1:9902" placeholder:"HOST:PORT" help:"Where trimtab's admin server listens (default ${default})."`
+	Output string `short:"o" enum:"table,json" default:"table" help:"table or json."`
+}
+
+func (c statusCommand) Run(ctx context.Context, s *streams) error {
+	document, err := status.Get(ctx, c.Addr)
+	if err != nil {
+		return err
+	}
+	return writeDocument(s.out, document, c.Output)
+}
+
+func writeDocument(w io.Writer, d status.Document, output string) error {
+	if output == "json" {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(d)
+	}
+	return d.WriteTable(w, status.TableOptions{Width: widthOf(w)})
+}
+
+// widthOf is a terminal's width, 0 for anything else.
+func widthOf(w io.Writer) int {
+	file, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(file.Fd()) {
+		return 0
+	}
+	width, _, err := term.GetSize(file.Fd())
+	if err != nil {
+		return 0
+	}
+	return width
+}

@@ -1,0 +1,198 @@
+package haproxy
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/trimtab-lb/trimtab/scorer"
+	"github.com/trimtab-lb/trimtab/scorer/tuner"
+)
+
+// Backend is one backend of a proxy: a source of reports, a discoverer of its
+// servers, and a target.
+type Backend struct {
+	proxy *Proxy
+	name  string
+
+	view atomic.Pointer[view]
+	// absent is why there is no view, nil while there is one.
+	absent atomic.Pointer[error]
+
+	mu        sync.Mutex
+	reports   []chan []scorer.Report
+	members   []chan []scorer.Backend
+	announced []scorer.Backend
+
+	// Owned by the poll.
+	histories map[string]*history
+
+	// Owned by Apply and Restore, which are never called at once.
+	following follower
+}
+
+func newBackend(p *Proxy, name string) *Backend {
+	return &Backend{proxy: p, name: name, histories: map[string]*history{}, following: newFollower()}
+}
+
+// Name is HAProxy's name of the backend.
+func (b *Backend) Name() string { return b.name }
+
+// size is how many servers the backend had last.
+func (b *Backend) size() int {
+	if v := b.view.Load(); v != nil {
+		return len(v.servers)
+	}
+	return 0
+}
+
+// missing notes that HAProxy has no such backend.
+func (b *Backend) missing(at time.Time, err error) {
+	if b.absent.Swap(&err) == nil {
+		b.proxy.log.Error("HAProxy has no such backend", "backend", b.name)
+	}
+	b.view.Store(nil)
+	b.announce([]scorer.Backend{})
+}
+
+// take hands a new view to everybody who waits for one.
+func (b *Backend) take(v *view, rows []row) {
+	b.absent.Store(nil)
+	b.view.Store(v)
+	batch := make([]scorer.Report, 0, len(rows))
+	origin := b.proxy.Name()
+	for i := range rows {
+		r := &rows[i]
+		h := b.histories[r.server]
+		if h == nil {
+			h = &history{}
+			b.histories[r.server] = h
+		}
+		batch = append(batch, h.report(r.server, origin, countsOf(r, v.at)))
+	}
+	if len(b.histories) > 2*len(rows) {
+		for name := range b.histories {
+			if _, ok := v.index[name]; !ok {
+				delete(b.histories, name)
+			}
+		}
+	}
+	members := make([]scorer.Backend, len(v.servers))
+	for i := range v.servers {
+		members[i] = v.servers[i].backend()
+	}
+	b.announce(members)
+	b.send(batch)
+}
+
+func (b *Backend) announce(members []scorer.Backend) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.announced != nil && slices.Equal(members, b.announced) {
+		return
+	}
+	b.announced = members
+	for _, to := range b.members {
+		replace(to, members)
+	}
+}
+
+// send never waits: who is slow loses the oldest reports, whose intervals go
+// with them.
+func (b *Backend) send(batch []scorer.Report) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, to := range b.reports {
+		select {
+		case to <- batch:
+		default:
+			select {
+			case <-to:
+			default:
+			}
+			select {
+			case to <- batch:
+			default:
+			}
+		}
+	}
+}
+
+// replace leaves only the newest value in a channel of one.
+func replace[T any](to chan T, value T) {
+	select {
+	case <-to:
+	default:
+	}
+	to <- value
+}
+
+// reportSlack is how many polls a reader of reports may be behind.
+const reportSlack = 8
+
+// Reports is what HAProxy counts of each server, as a source.
+func (b *Backend) Reports() tuner.Source { return reports{b} }
+
+type reports struct{ *Backend }
+
+// Run implements tuner.Source.
+func (b reports) Run(ctx context.Context, out chan<- scorer.Report) error {
+	batches := make(chan []scorer.Report, reportSlack)
+	b.mu.Lock()
+	b.Backend.reports = append(b.Backend.reports, batches)
+	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.Backend.reports = slices.DeleteFunc(b.Backend.reports, func(c chan []scorer.Report) bool { return c == batches })
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case batch := <-batches:
+			for _, r := range batch {
+				select {
+				case <-ctx.Done():
+					return nil
+				case out <- r:
+				}
+			}
+		}
+	}
+}
+
+// Members is who the backend's servers are and how they do, as a discoverer.
+func (b *Backend) Members() tuner.Discoverer { return members{b} }
+
+type members struct{ *Backend }
+
+// Run implements tuner.Discoverer.
+func (b members) Run(ctx context.Context, out chan<- []scorer.Backend) error {
+	lists := make(chan []scorer.Backend, 1)
+	b.mu.Lock()
+	b.Backend.members = append(b.Backend.members, lists)
+	if b.announced != nil {
+		lists <- b.announced
+	}
+	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.Backend.members = slices.DeleteFunc(b.Backend.members, func(c chan []scorer.Backend) bool { return c == lists })
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case list := <-lists:
+			select {
+			case <-ctx.Done():
+				return nil
+			case out <- slices.Clone(list):
+			}
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package haproxy
+
+import (
+	"math"
+	"time"
+
+	"github.com/trimtab-lb/trimtab/scorer"
+)
+
+// counts are one server's counters at one time.
+type counts struct {
+	at time.Time
+
+	open, queued  int64
+	started       int64
+	finished      int64 // started and no longer open
+	failures      failureCounts
+	responses     int64 // final ones: 2xx to 5xx and other
+	informational int64 // 1xx, of which 101 is a connection that was upgraded
+	requests      int64
+	responseTime  float64 // seconds, NaN before the first
+	opaque        bool    // mode tcp: HAProxy does not see requests
+}
+
+// failureCounts are the counters that hold failed work, not free of overlaps.
+type failureCounts struct {
+	serverErrors, connect, response, retries, redispatches, serverAborts, clientAborts int64
+}
+
+func countsOf(r *row, at time.Time) counts {
+	c := counts{
+		at: at, open: r.sessions, queued: r.queued,
+		started: r.total, finished: r.total - r.sessions,
+		failures: failureCounts{
+			serverErrors: r.responses[4], connect: r.connectErrors, response: r.responseErrors,
+			retries: r.retries, redispatches: r.redispatches,
+			serverAborts: r.serverAborts, clientAborts: r.clientAborts,
+		},
+		informational: r.responses[0], requests: r.requests,
+		opaque: r.mode == "tcp", responseTime: math.NaN(),
+	}
+	for _, n := range r.responses[1:] {
+		c.responses += n
+	}
+	switch {
+	case r.responseTime > 0:
+		c.responseTime = float64(r.responseTime) / 1000
+	case r.totalTime > 0:
+		c.responseTime = float64(r.totalTime) / 1000
+	}
+	return c
+}
+
+// failed is the work between two counts that failed, at most what finished.
+//
+// HAProxy counts each attempt at a server as a session of it. One that is
+// refused and retried elsewhere counts as a redispatch, one that is retried in
+// place as a retry, and one that is both as both; the last attempt is a
+// connection error. A server that breaks off before a response is a response
+// error, from 3.0 on counted twice, so that no more of those are believed than
+// there is work without a response. A response that breaks off later has been
+// counted as a response.
+func (c *counts) failed(before *counts) int64 {
+	d := func(now, then int64) int64 { return max(now-then, 0) }
+	f, b := &c.failures, &before.failures
+	finished := d(c.finished, before.finished)
+	attempts := d(f.connect, b.connect) + max(d(f.retries, b.retries), d(f.redispatches, b.redispatches))
+	silent := finished - d(c.responses, before.responses) - attempts - d(f.clientAborts, b.clientAborts)
+	broken := min(d(f.response, b.response), max(silent, 0)+d(f.serverAborts, b.serverAborts))
+	return min(d(f.serverErrors, b.serverErrors)+attempts+broken, finished)
+}
+
+// history is what is remembered of one server from poll to poll.
+type history struct {
+	first, last counts
+	upgraded    int64
+	known       bool
+}
+
+// report makes a report of the counts since the last ones. The first counts,
+// and any after the counters have gone back (a reload, "clear counters"), give
+// one without rates.
+func (h *history) report(name, origin string, now counts) scorer.Report {
+	r := scorer.NewReport(name, origin, now.at)
+	r.ByProxy = true
+	r.InFlight = float64(now.open + now.queued)
+	r.Latency = now.responseTime
+	before := h.last
+	if !h.known || now.started < before.started || now.requests < before.requests {
+		*h = history{first: now, last: now, known: true}
+		return r
+	}
+	seconds := now.at.Sub(before.at).Seconds()
+	if seconds <= 0 {
+		return r
+	}
+	// A session may be over before the one that replaced it is counted.
+	finished := max(now.finished-before.finished, 0)
+	r.Interval = now.at.Sub(before.at)
+	r.RPS = float64(finished) / seconds
+	r.EPS = float64(now.failed(&before)) / seconds
+	r.Upgrades = float64(h.upgrades(&now, finished)) / seconds
+	h.last = now
+	return r
+}
+
+// upgrades is how many connections became streams since the last counts. 1xx
+// also counts early hints; those leave more responses than sessions behind, and
+// that can be told only from the beginning on, as a response comes after its
+// session.
+func (h *history) upgrades(now *counts, finished int64) int64 {
+	if now.opaque {
+		return finished
+	}
+	hints := max((now.requests-h.first.requests)-(now.started-h.first.started), 0)
+	upgraded := max(now.informational-h.first.informational-hints, h.upgraded)
+	since := upgraded - h.upgraded
+	h.upgraded = upgraded
+	return since
+}

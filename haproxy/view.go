@@ -1,0 +1,95 @@
+package haproxy
+
+import (
+	"strings"
+	"time"
+
+	"github.com/trimtab-lb/trimtab/scorer"
+)
+
+// view is what HAProxy had of one backend at one poll. It is immutable.
+type view struct {
+	at time.Time
+	// generation counts HAProxy's processes: after a reload nothing that was
+	// set before is there any more.
+	generation int
+	algorithm  scorer.Algorithm
+	servers    []server
+	index      map[string]int
+}
+
+// server is what HAProxy has of one server.
+type server struct {
+	name, address string
+	status        string
+	// weight is the weight that was set last, initial the configured one.
+	weight, initial int
+	agent           bool
+}
+
+func (v *view) server(name string) (server, bool) {
+	i, ok := v.index[name]
+	if !ok {
+		return server{}, false
+	}
+	return v.servers[i], true
+}
+
+// sameNames says whether two views have the same servers in the same order, so
+// that one index serves both.
+func sameNames(a, b []server) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].name != b[i].name {
+			return false
+		}
+	}
+	return true
+}
+
+// condition is what HAProxy's status means for a pool: "UP", "UP 1/3", "no
+// check" take work; "DRAIN" and "NOLB" finish what they have; "DOWN", "MAINT",
+// "STOPPED" are out.
+func (s server) condition() scorer.Condition {
+	switch {
+	case strings.HasPrefix(s.status, "UP"), s.status == "no check", s.status == "OPEN":
+		if s.initial == 0 && s.weight == 0 {
+			return scorer.Draining // configured to take nothing
+		}
+		return scorer.Up
+	case strings.HasPrefix(s.status, "DRAIN"), strings.HasPrefix(s.status, "NOLB"):
+		return scorer.Draining
+	default:
+		return scorer.Down
+	}
+}
+
+func (s server) backend() scorer.Backend {
+	return scorer.Backend{
+		Name: s.name, Address: s.address,
+		Capacity: float64(s.initial), Condition: s.condition(),
+	}
+}
+
+// algorithmOf translates what HAProxy calls an algorithm, in its statistics or
+// in a "balance" line.
+func algorithmOf(name string) scorer.Algorithm {
+	name, _, _ = strings.Cut(name, "(")
+	switch name {
+	case "":
+		return scorer.AlgorithmUnknown
+	case "leastconn":
+		return scorer.LeastConnections
+	case "roundrobin":
+		return scorer.RoundRobin
+	case "random", "unknown":
+		// The statistics have no name for random.
+		return scorer.Random
+	default:
+		// first, source, uri, hdr, …: a client's server is not a matter of
+		// load, even where weights can be changed.
+		return scorer.FixedWeights
+	}
+}
