@@ -79,7 +79,7 @@ func (p *Pool) hold(weights []float64) {
 	var sum, count float64
 	for i, m := range p.members {
 		h := m.held
-		h.want = math.Log(weights[i] / m.capacity)
+		h.want = p.wanted(i, weights[i]/m.capacity)
 		in = append(in, h)
 		if m.serving {
 			sum += h.want
@@ -114,8 +114,17 @@ func (p *Pool) hold(weights []float64) {
 	}
 }
 
+// wanted is the logarithm of what the law wants relative to the configured
+// capacity. The law that works in logarithms is spared the way back.
+func (p *Pool) wanted(i int, ratio float64) float64 {
+	if p.choice.law == p.capacity {
+		return p.capacity.log(i)
+	}
+	return math.Log(ratio)
+}
+
 // visible is the least relative change of a weight that is worth a new sentence.
-const visible = 0.01
+const visible = 0.03
 
 func (m *member) take(h heldLog, deviation float64) {
 	if h.held != m.held.held {

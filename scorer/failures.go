@@ -29,16 +29,25 @@ const (
 	spareLeast = 0.1
 )
 
-func (f *failures) add(done, failed, seconds float64) {
-	if math.IsNaN(failed) || math.IsNaN(done) || seconds <= 0 {
+// fading is what is kept of the past over a window. It is the same for all
+// backends of a pool nearly always, so it is kept.
+type fading struct{ seconds, quick, slow float64 }
+
+func (f *fading) over(seconds float64) fading {
+	if f.seconds != seconds {
+		*f = fading{seconds, math.Pow(quickKeep, seconds), math.Exp(-seconds / slowMemory)}
+	}
+	return *f
+}
+
+func (f *failures) add(done, failed float64, keep fading) {
+	if math.IsNaN(failed) || math.IsNaN(done) || keep.seconds <= 0 {
 		return
 	}
-	keep := math.Pow(quickKeep, seconds)
-	f.quick.done = f.quick.done*keep + done*(1-keep)
-	f.quick.failed = f.quick.failed*keep + failed*(1-keep)
-	keep = math.Exp(-seconds / slowMemory)
-	f.slow.done = f.slow.done*keep + done*seconds
-	f.slow.failed = f.slow.failed*keep + failed*seconds
+	f.quick.done = f.quick.done*keep.quick + done*(1-keep.quick)
+	f.quick.failed = f.quick.failed*keep.quick + failed*(1-keep.quick)
+	f.slow.done = f.slow.done*keep.slow + done*keep.seconds
+	f.slow.failed = f.slow.failed*keep.slow + failed*keep.seconds
 }
 
 func (s share) ratio() float64 {

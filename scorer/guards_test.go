@@ -72,8 +72,9 @@ func TestPanicking(t *testing.T) {
 func TestFailuresAreRelativeToTheRest(t *testing.T) {
 	after := func(done, failed float64, steps int) failures {
 		var f failures
+		var keep fading
 		for range steps {
-			f.add(done, failed, 1)
+			f.add(done, failed, keep.over(1))
 		}
 		return f
 	}

@@ -24,6 +24,7 @@ type Pool struct {
 	goals    *connections
 	static   *static
 	deadband deadband
+	fading   fading
 	// thin is that there is too little in flight for leastconn to use weights,
 	// panics that the last step was in panic.
 	thin, panics bool

@@ -2,6 +2,7 @@ package scorer
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -117,6 +118,16 @@ func (s *signals) inFlightBy(origin string) float64 {
 	return 0
 }
 
+// forget drops reporters that were last heard of before then.
+func (s *signals) forget(then time.Time) {
+	for i := range s.streams {
+		if s.streams[i].at.Before(then) {
+			s.streams = slices.DeleteFunc(s.streams, func(at stream) bool { return at.at.Before(then) })
+			return
+		}
+	}
+}
+
 // merged is all reporters' word on one backend.
 type merged struct {
 	// proxies is how many proxies reported lately.
@@ -139,41 +150,40 @@ func (s *signals) close(now time.Time, limit time.Duration) merged {
 	own := merged{inFlight: nan, completed: nan, failed: nan, upgrades: nan, latency: nan}
 	out := own
 	out.utilization, out.cpu, out.memory = nan, nan, nan
-	kept := s.streams[:0]
+	s.forget(now.Add(-10 * limit))
 	for i := range s.streams {
-		at := s.streams[i]
-		age := now.Sub(at.at)
-		if age > 10*limit {
-			continue // the reporter is gone for good
-		}
-		arrived := at.count > 0
-		at.fresh = arrived
-		if arrived {
-			at.last = window{
-				at.seconds, at.inFlight.take(), at.completed.take(), at.failed.take(),
-				at.upgrades.take(), at.latency.take(),
-			}
-			at.count, at.seconds = 0, 0
-		}
-		kept = append(kept, at)
-		if age > limit {
+		at := &s.streams[i]
+		at.closeWindow()
+		if now.Sub(at.at) > limit {
 			continue
 		}
 		if at.byProxy {
 			out.proxies++
-			out.addCounts(&at)
+			out.addCounts(at)
 		} else {
-			own.addCounts(&at)
+			own.addCounts(at)
 		}
-		out.takeOwnWord(&at, arrived)
+		out.takeOwnWord(at)
 	}
-	clear(s.streams[len(kept):])
-	s.streams = kept
 	if out.proxies == 0 {
 		out.seconds, out.inFlight, out.completed = own.seconds, own.inFlight, own.completed
 		out.failed, out.upgrades, out.latency = own.failed, own.upgrades, own.latency
 	}
 	return out
+}
+
+// closeWindow makes what has come in the last window; without anything the one
+// before stands.
+func (at *stream) closeWindow() {
+	at.fresh = at.count > 0
+	if !at.fresh {
+		return
+	}
+	at.last = window{
+		at.seconds, at.inFlight.take(), at.completed.take(), at.failed.take(),
+		at.upgrades.take(), at.latency.take(),
+	}
+	at.count, at.seconds = 0, 0
 }
 
 func (m *merged) addCounts(at *stream) {
@@ -192,14 +202,14 @@ func (m *merged) addCounts(at *stream) {
 	}
 }
 
-func (m *merged) takeOwnWord(at *stream, arrived bool) {
+func (m *merged) takeOwnWord(at *stream) {
 	utilization := at.utilization
 	if math.IsNaN(utilization) {
 		utilization = at.cpu
 	}
 	if !math.IsNaN(utilization) {
 		m.utilization = utilization
-		m.reported = m.reported || arrived
+		m.reported = m.reported || at.fresh
 	}
 	if !math.IsNaN(at.cpu) {
 		m.cpu = at.cpu

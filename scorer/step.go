@@ -61,7 +61,7 @@ func (p *Pool) gather(now time.Time, seconds float64, first bool) tally {
 		m.now = m.signals.close(now, p.config.Limits.StaleAfter)
 		m.age = m.signals.age(now)
 		m.fresh = m.age >= 0 && m.age <= p.config.Limits.StaleAfter
-		m.failures.add(m.now.completed, m.now.failed, m.now.seconds)
+		m.failures.add(m.now.completed, m.now.failed, p.fading.over(m.now.seconds))
 		for k := range p.maker.signals {
 			if value := m.now.signal(p.maker.signals[k].name); !math.IsNaN(value) {
 				m.smoothed[k].add(value, seconds)

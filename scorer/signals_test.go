@@ -1,0 +1,141 @@
+package scorer
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func proxyReport(origin string, at time.Duration, inFlight, rps float64) Report {
+	r := NewReport("s0", origin, start.Add(at))
+	r.ByProxy, r.Interval, r.InFlight, r.RPS, r.EPS = true, 200*time.Millisecond, inFlight, rps, 0
+	return r
+}
+
+func TestSignalsMergeByOrigin(t *testing.T) {
+	own := NewReport("s0", "orca", start.Add(900*time.Millisecond))
+	own.Utilization, own.RPS, own.InFlight = 0.7, 999, 999
+	cpuOnly := NewReport("s0", "agent", start.Add(900*time.Millisecond))
+	cpuOnly.CPU, cpuOnly.Memory, cpuOnly.Named = 0.4, 0.3, map[string]float64{"gpu": 0.2}
+
+	for _, test := range []struct {
+		name    string
+		reports []Report
+		want    merged
+	}{
+		{
+			"samples of one proxy are averaged",
+			[]Report{proxyReport("a", 200*time.Millisecond, 2, 10), proxyReport("a", 400*time.Millisecond, 4, 30)},
+			merged{proxies: 1, inFlight: 3, completed: 20, seconds: 0.4},
+		},
+		{
+			"proxies add up",
+			[]Report{proxyReport("a", 200*time.Millisecond, 2, 10), proxyReport("b", 200*time.Millisecond, 5, 40)},
+			merged{proxies: 2, inFlight: 7, completed: 50, seconds: 0.2},
+		},
+		{
+			"a backend's own counts yield to a proxy's, its utilization stands",
+			[]Report{own, proxyReport("a", 200*time.Millisecond, 2, 10)},
+			merged{proxies: 1, inFlight: 2, completed: 10, seconds: 0.2, utilization: 0.7, reported: true},
+		},
+		{
+			"without a proxy its own counts stand",
+			[]Report{own},
+			merged{inFlight: 999, completed: 999, seconds: 1, utilization: 0.7, reported: true},
+		},
+		{
+			"cpu is utilization where nothing better is known",
+			[]Report{cpuOnly},
+			merged{seconds: 1, inFlight: math.NaN(), completed: math.NaN(), utilization: 0.4, cpu: 0.4, memory: 0.3, reported: true, named: map[string]float64{"gpu": 0.2}},
+		},
+		{
+			"an older report never replaces a newer one",
+			[]Report{proxyReport("a", 400*time.Millisecond, 4, 30), proxyReport("a", 200*time.Millisecond, 100, 100)},
+			merged{proxies: 1, inFlight: 4, completed: 30, seconds: 0.2},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var s signals
+			for _, r := range test.reports {
+				s.observe(r)
+			}
+			got := s.close(start.Add(time.Second), 10*time.Second)
+			test.want.latency, got.latency = 0, 0
+			test.want.upgrades, got.upgrades = 0, 0
+			test.want.failed, got.failed = 0, 0
+			for _, value := range []*float64{&test.want.utilization, &test.want.cpu, &test.want.memory} {
+				if *value == 0 {
+					*value = math.NaN()
+				}
+			}
+			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(merged{}), cmpopts.EquateNaNs(), within); diff != "" {
+				t.Errorf("merged (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSignalsAgeOneByOne(t *testing.T) {
+	var s signals
+	s.observe(proxyReport("a", 0, 2, 10))
+	s.observe(proxyReport("b", 0, 5, 40))
+	s.close(start, 10*time.Second)
+	s.observe(proxyReport("b", 9*time.Second, 5, 40))
+	if got := s.close(start.Add(9*time.Second), 10*time.Second); got.inFlight != 7 {
+		t.Errorf("in flight %v, want a's repeated and b's: 7", got.inFlight)
+	}
+	s.observe(proxyReport("b", 11*time.Second, 5, 40))
+	if got := s.close(start.Add(11*time.Second), 10*time.Second); got.inFlight != 5 || got.proxies != 1 {
+		t.Errorf("in flight %v of %d proxies, want b's alone", got.inFlight, got.proxies)
+	}
+	s.observe(proxyReport("b", 200*time.Second, 5, 40))
+	s.close(start.Add(200*time.Second), 10*time.Second)
+	if len(s.streams) != 1 {
+		t.Errorf("%d origins remembered, one of them is gone for good", len(s.streams))
+	}
+}
+
+func TestScores(t *testing.T) {
+	nan := math.NaN()
+	maker := scoreMaker{signals: []scoreSignal{{signalConnections, 1}, {"cpu", 1}}}
+	for _, test := range []struct {
+		name string
+		in   []scoreInput
+		want []float64
+	}{
+		{"fair shares of unequal hosts", []scoreInput{{8, []float64{80, 0.5}}, {2, []float64{20, 0.5}}}, []float64{1, 1}},
+		{"one host does all the work", []scoreInput{{1, []float64{10, 0.8}}, {1, []float64{0, 0}}}, []float64{2, 0}},
+		{"few but dear connections", []scoreInput{{1, []float64{10, 0.9}}, {1, []float64{10, 0.3}}}, []float64{1.25, 0.75}},
+		{"one does not report its cpu", []scoreInput{{1, []float64{15, nan}}, {1, []float64{5, 0.6}}}, []float64{1.5, 0.75}},
+		{"nothing is known of one", []scoreInput{{1, []float64{nan, nan}}, {1, []float64{5, 0.6}}}, []float64{nan, 1}},
+		{"nobody does anything", []scoreInput{{1, []float64{0, 0}}, {1, []float64{0, 0}}}, []float64{nan, nan}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := make([]float64, len(test.in))
+			maker.scores(test.in, got)
+			if diff := cmp.Diff(test.want, got, cmpopts.EquateNaNs(), within); diff != "" {
+				t.Errorf("scores (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDearConnectionsLeaveRoom(t *testing.T) {
+	law := newConnections()
+	in := []Observation{
+		{Backend: "a", Capacity: 4, InService: true, InFlight: 100, Utilization: 0.75}, // a core is pinned
+		{Backend: "b", Capacity: 4, InService: true, InFlight: 100, Utilization: 0.5},
+		{Backend: "c", Capacity: 4, InService: true, InFlight: 100, Utilization: 0.5},
+	}
+	var got []float64
+	for i := range 60 {
+		got = law.Weights(start.Add(time.Duration(i)*time.Second), in)
+	}
+	// fair is 7/3 of load each; a's dear connection costs 1 of it.
+	if want := 1 - 3.0/7; math.Abs(got[0]/got[1]-want) > 0.01 || got[1] != got[2] {
+		t.Errorf("weights %v, want a at %.3f of the others", got, want)
+	}
+}
