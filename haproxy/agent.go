@@ -48,8 +48,11 @@ func (b *Backend) enableAgents(ctx context.Context) error {
 	if len(names) == 0 {
 		return nil
 	}
+	if err := b.command(ctx, "enable agent", names); err != nil {
+		return err
+	}
 	clear(b.following.agents)
-	return b.command(ctx, "enable agent", names)
+	return nil
 }
 
 // command sends one command for each server; all must be silent.

@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,10 +17,14 @@ import (
 type Backend struct {
 	proxy *Proxy
 	name  string
+	// bad is why HAProxy is never asked for a backend of this name.
+	bad error
 
-	view atomic.Pointer[view]
+	// watchers is how many want to know of it.
+	watchers atomic.Int32
+	view     atomic.Pointer[view]
 	// absent is why there is no view, nil while there is one.
-	absent atomic.Pointer[error]
+	absent atomic.Pointer[absence]
 
 	mu        sync.Mutex
 	reports   []chan []scorer.Report
@@ -27,14 +32,26 @@ type Backend struct {
 	announced []scorer.Backend
 
 	// Owned by the poll.
-	histories map[string]*history
+	rows       []row
+	histories  map[string]*history
+	generation int
 
 	// Owned by Apply and Restore, which are never called at once.
 	following follower
 }
 
+// absence is that HAProxy had no such backend when it was asked.
+type absence struct {
+	err error
+	at  time.Time
+}
+
 func newBackend(p *Proxy, name string) *Backend {
-	return &Backend{proxy: p, name: name, histories: map[string]*history{}, following: newFollower()}
+	b := &Backend{proxy: p, name: name, histories: map[string]*history{}, following: newFollower()}
+	if err := checkName("backend", name); err != nil {
+		b.bad = fmt.Errorf("%s: %w", p.session.name, err)
+	}
+	return b
 }
 
 // Name is HAProxy's name of the backend.
@@ -49,18 +66,26 @@ func (b *Backend) size() int {
 }
 
 // missing notes that HAProxy has no such backend.
-func (b *Backend) missing(at time.Time, err error) {
-	if b.absent.Swap(&err) == nil {
+func (b *Backend) missing(err error, at time.Time) {
+	if b.absent.Swap(&absence{err, at}) == nil {
 		b.proxy.log.Error("HAProxy has no such backend", "backend", b.name)
 	}
 	b.view.Store(nil)
+	clear(b.histories)
 	b.announce([]scorer.Backend{})
 }
 
-// take hands a new view to everybody who waits for one.
-func (b *Backend) take(v *view, rows []row) {
+// take hands a new view, and the rows that it was made of, to everybody who
+// waits for them.
+func (b *Backend) take(v *view) {
+	rows := b.rows
 	b.absent.Store(nil)
-	b.view.Store(v)
+	before := b.view.Swap(v)
+	if b.generation != v.generation {
+		// Another process counts from 0.
+		b.generation = v.generation
+		clear(b.histories)
+	}
 	batch := make([]scorer.Report, 0, len(rows))
 	origin := b.proxy.Name()
 	for i := range rows {
@@ -79,11 +104,13 @@ func (b *Backend) take(v *view, rows []row) {
 			}
 		}
 	}
-	members := make([]scorer.Backend, len(v.servers))
-	for i := range v.servers {
-		members[i] = v.servers[i].backend()
+	if before == nil || !sameMembers(before, v) {
+		members := make([]scorer.Backend, len(v.servers))
+		for i := range v.servers {
+			members[i] = v.servers[i].backend()
+		}
+		b.announce(members)
 	}
-	b.announce(members)
 	b.send(batch)
 }
 
@@ -139,7 +166,12 @@ type reports struct{ *Backend }
 
 // Run implements tuner.Source.
 func (b reports) Run(ctx context.Context, out chan<- scorer.Report) error {
+	if b.bad != nil {
+		return b.bad
+	}
 	batches := make(chan []scorer.Report, reportSlack)
+	b.watchers.Add(1)
+	defer b.watchers.Add(-1)
 	b.mu.Lock()
 	b.Backend.reports = append(b.Backend.reports, batches)
 	b.mu.Unlock()
@@ -171,7 +203,12 @@ type members struct{ *Backend }
 
 // Run implements tuner.Discoverer.
 func (b members) Run(ctx context.Context, out chan<- []scorer.Backend) error {
+	if b.bad != nil {
+		return b.bad
+	}
 	lists := make(chan []scorer.Backend, 1)
+	b.watchers.Add(1)
+	defer b.watchers.Add(-1)
 	b.mu.Lock()
 	b.Backend.members = append(b.Backend.members, lists)
 	if b.announced != nil {

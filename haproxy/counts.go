@@ -57,16 +57,18 @@ func countsOf(r *row, at time.Time) counts {
 // refused and retried elsewhere counts as a redispatch, one that is retried in
 // place as a retry, and one that is both as both; the last attempt is a
 // connection error. A server that breaks off before a response is a response
-// error, from 3.0 on counted twice, so that no more of those are believed than
-// there is work without a response. A response that breaks off later has been
-// counted as a response.
+// error, from 3.0 on often counted twice, so that no more of those are believed
+// than there is work without a response, but at least half of them: a response
+// is counted when it begins and its work when it ends. A response that breaks
+// off later has been counted as a response.
 func (c *counts) failed(before *counts) int64 {
 	d := func(now, then int64) int64 { return max(now-then, 0) }
 	f, b := &c.failures, &before.failures
 	finished := d(c.finished, before.finished)
 	attempts := d(f.connect, b.connect) + max(d(f.retries, b.retries), d(f.redispatches, b.redispatches))
 	silent := finished - d(c.responses, before.responses) - attempts - d(f.clientAborts, b.clientAborts)
-	broken := min(d(f.response, b.response), max(silent, 0)+d(f.serverAborts, b.serverAborts))
+	response := d(f.response, b.response)
+	broken := min(max(silent+d(f.serverAborts, b.serverAborts), (response+1)/2), response)
 	return min(d(f.serverErrors, b.serverErrors)+attempts+broken, finished)
 }
 

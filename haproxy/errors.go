@@ -8,16 +8,17 @@ import (
 
 // Kinds of failure, each with what to do about it. Use errors.Is.
 var (
-	ErrUnknownCommand  = errors.New("this HAProxy does not know the command; trimtab needs HAProxy 2.6 or newer")
-	ErrPermission      = errors.New("the socket does not permit it; its \"stats socket\" line needs \"level admin\"")
-	ErrStaticAlgorithm = errors.New("the backend's balancing algorithm takes no weights while running; change it to \"balance leastconn\" or \"balance random(2)\"")
-	ErrNoSuchServer    = errors.New("HAProxy has no such server; it was removed or renamed")
-	ErrNoSuchBackend   = errors.New("HAProxy has no such backend; check the name against \"show stat\"")
-	ErrBadWeight       = errors.New("HAProxy refuses the weight")
-	ErrUnexpected      = errors.New("HAProxy answers something unexpected")
-	ErrHung            = errors.New("HAProxy does not answer in time; it hangs, is stopped or is overloaded")
-	ErrUnreachable     = errors.New("nobody answers at the socket; check that HAProxy runs and that trimtab may open its socket")
-	ErrBadName         = errors.New("a name that could carry a command is not sent to HAProxy")
+	ErrUnknownCommand   = errors.New("this HAProxy does not know the command; trimtab needs HAProxy 2.6 or newer")
+	ErrPermission       = errors.New("the socket does not permit it; its \"stats socket\" line needs \"level admin\"")
+	ErrSocketPermission = errors.New("trimtab may not open the socket; add its user to the socket's group, or see \"user\", \"group\" and \"mode\" of the \"stats socket\" line")
+	ErrStaticAlgorithm  = errors.New("the backend's balancing algorithm takes no weights while running; change it to \"balance leastconn\" or \"balance random(2)\"")
+	ErrNoSuchServer     = errors.New("HAProxy has no such server; it was removed or renamed")
+	ErrNoSuchBackend    = errors.New("HAProxy has no such backend; check the name against \"show stat\"")
+	ErrBadWeight        = errors.New("HAProxy refuses the weight")
+	ErrUnexpected       = errors.New("HAProxy answers something unexpected")
+	ErrHung             = errors.New("HAProxy does not answer in time; it hangs, is stopped or is overloaded")
+	ErrUnreachable      = errors.New("nobody answers at the socket; check that HAProxy runs and that trimtab may open its socket")
+	ErrBadName          = errors.New("a name that could carry a command is not sent to HAProxy")
 )
 
 // CommandError is a command that HAProxy refused.
@@ -50,7 +51,8 @@ var refusals = [...]struct {
 	{"no such server", ErrNoSuchServer},
 	{"no such backend", ErrNoSuchBackend},
 	{"no such proxy", ErrNoSuchBackend},
-	{"can't find", ErrNoSuchServer},
+	{"can't find backend", ErrNoSuchBackend},
+	{"proxy is disabled", errReplaced},
 	{"weight", ErrBadWeight},
 }
 

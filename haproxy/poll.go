@@ -9,28 +9,46 @@ import (
 
 // poll reads everything once and hands it to the backends.
 func (p *Proxy) poll(ctx context.Context) error {
-	backends := p.list()
-	began := time.Now()
-	wantInfo := p.generation == 0 || began.Sub(p.infoAt) >= infoEvery || p.session.connects.Load() != p.connects
-	var commands []string
-	var handle []func([]byte) error
-	ask := func(command string, with func([]byte) error) {
-		commands = append(commands, command)
-		handle = append(handle, with)
+	backends := p.watched()
+	for {
+		again, err := p.readOnce(ctx, backends)
+		if err != nil {
+			// Nothing is sure any more, least of all who answers next.
+			p.infoAt, p.initialAt = time.Time{}, time.Time{}
+			return err
+		}
+		if !again {
+			return nil
+		}
 	}
+}
+
+// readOnce is one exchange. It reports whether it has to be repeated, as the
+// process turned out to be another one than was thought.
+func (p *Proxy) readOnce(ctx context.Context, backends []*Backend) (again bool, err error) {
+	began := time.Now()
+	var requests []request
 	info := process{}
-	if wantInfo {
-		ask("show info", func(text []byte) (err error) { info, err = parseInfo(text); return err })
+	met := p.infoAt.IsZero() || began.Sub(p.infoAt) >= infoEvery || p.session.connects.Load() != p.connects
+	if met {
+		requests = append(requests, request{"show info", func(text []byte) (err error) { info, err = parseInfo(text); return err }})
 	}
 	if p.initialLack || began.Sub(p.initialAt) >= initialEvery {
 		clear(p.initial)
-		p.askInitial(backends, ask)
+		clear(p.ids)
+		requests = append(requests, p.initialRequests(backends)...)
 		p.initialLack, p.initialAt = false, began
 	}
-	collected := p.askStat(backends, ask)
+	collected, statistics := p.statRequests(backends)
+	requests = append(requests, statistics...)
+
+	commands := make([]string, len(requests))
+	for i := range requests {
+		commands[i] = requests[i].command
+	}
 	at, err := p.session.Exchange(ctx, commands, func(i int, text []byte) error {
 		if severityOf(text) < 0 {
-			return handle[i](text)
+			return requests[i].read(text)
 		}
 		if err := refused(commands[i], text); !errors.Is(err, ErrNoSuchBackend) {
 			return err
@@ -38,29 +56,38 @@ func (p *Proxy) poll(ctx context.Context) error {
 		return nil // one backend that is gone is no trouble of the others
 	})
 	if err != nil {
-		p.initialAt = time.Time{}
-		return err
+		return false, err
 	}
-	if connects := p.session.connects.Load(); connects != p.connects && !wantInfo {
-		// Somebody connected anew meanwhile: who answers must be asked first.
-		p.connects = connects
+	connects := p.session.connects.Load()
+	lost := !met && (connects != p.connects || p.lost(backends, collected))
+	if lost {
+		// Before anything is believed: who answers?
 		p.infoAt = time.Time{}
-		return p.poll(ctx)
+		return true, nil
 	}
-	if wantInfo {
-		p.connects, p.infoAt = p.session.connects.Load(), began
-		if again, err := p.meet(info); err != nil {
-			return err
-		} else if again {
-			return p.poll(ctx)
+	if met {
+		p.connects, p.infoAt = connects, began
+		if again, err := p.meet(info); again || err != nil {
+			return again, err
 		}
 	}
 	p.hand(backends, collected, at)
-	return nil
+	return false, nil
+}
+
+// lost says whether a backend that was there a poll ago is not any more: a
+// worker that a reload has replaced shows none.
+func (p *Proxy) lost(backends []*Backend, all map[string]*collected) bool {
+	for _, b := range backends {
+		if b.view.Load() != nil && all[b.name].empty() {
+			return true
+		}
+	}
+	return false
 }
 
 // errReplaced is a worker's that a reload has replaced.
-var errReplaced = errors.New("HAProxy is stopping; connecting to its successor")
+var errReplaced = errors.New("this HAProxy process has been replaced by a reload; its successor is connected to next")
 
 // meet notes which process answers, and reports whether everything has to be
 // read again because it is another one.
@@ -85,99 +112,35 @@ func (p *Proxy) meet(now process) (again bool, err error) {
 		return false, nil
 	}
 	p.initialLack = true
+	clear(p.ids)
 	return true, nil
-}
-
-func (p *Proxy) askInitial(backends []*Backend, ask func(string, func([]byte) error)) {
-	read := func(text []byte) error {
-		return parseInitial(text, func(backend, server []byte, initial int) {
-			p.initial[[2]string{p.parser.string(backend), p.parser.string(server)}] = initial
-		})
-	}
-	if len(backends) >= dumpAll {
-		ask("show servers state", read)
-		return
-	}
-	for _, b := range backends {
-		ask("show servers state "+b.name, read)
-	}
-}
-
-// collected is one backend's rows of a poll.
-type collected struct {
-	whole   row
-	servers []row
-}
-
-// askStat asks for the statistics of the backends and of their servers, one by
-// one while they are few.
-func (p *Proxy) askStat(backends []*Backend, ask func(string, func([]byte) error)) map[string]*collected {
-	out := make(map[string]*collected, len(backends))
-	for _, b := range backends {
-		out[b.name] = &collected{servers: make([]row, 0, b.size())}
-	}
-	read := func(text []byte) error {
-		return p.parser.parse(text, func(r *row) {
-			c := out[r.backend]
-			switch {
-			case c == nil:
-			case r.server == backendRow:
-				c.whole = *r
-			default:
-				c.servers = append(c.servers, *r)
-			}
-		})
-	}
-	oneByOne := len(backends) < dumpAll
-	for _, b := range backends {
-		// HAProxy takes a number for the id of a proxy.
-		oneByOne = oneByOne && !isNumber(b.name)
-	}
-	const backendsAndServers = "6 -1"
-	if !oneByOne {
-		ask("show stat -1 "+backendsAndServers, read)
-		return out
-	}
-	for _, b := range backends {
-		ask("show stat "+b.name+" "+backendsAndServers, read)
-	}
-	return out
-}
-
-func isNumber(name string) bool {
-	for i := range len(name) {
-		if name[i] < '0' || name[i] > '9' {
-			return false
-		}
-	}
-	return true
 }
 
 // hand makes views and reports of what was collected.
 func (p *Proxy) hand(backends []*Backend, all map[string]*collected, at time.Time) {
 	for _, b := range backends {
 		c := all[b.name]
-		if c.whole.backend == "" && len(c.servers) == 0 {
-			b.missing(at, fmt.Errorf("%s: backend %s: %w", p.session.name, b.name, ErrNoSuchBackend))
+		if c.empty() {
+			p.ids[b.name] = noID
+			b.missing(fmt.Errorf("%s: backend %s: %w", p.session.name, b.name, ErrNoSuchBackend), at)
 			continue
 		}
-		v := p.view(b, c, at)
-		b.take(v, c.servers)
+		b.rows = c.servers
+		b.take(p.view(b, c, at))
 	}
 }
 
 func (p *Proxy) view(b *Backend, c *collected, at time.Time) *view {
 	v := &view{at: at, generation: p.generation, servers: make([]server, len(c.servers))}
-	v.algorithm = algorithmOf(c.whole.algorithm)
-	if named, ok := p.algorithm[b.name]; ok && (c.whole.algorithm == "" || c.whole.algorithm == "unknown") {
-		v.algorithm = algorithmOf(named)
-	}
+	before := b.view.Load()
+	v.algorithm = algorithmOf(c.whole.algorithm, p.file[b.name], p.process.version)
 	for i := range c.servers {
 		r := &c.servers[i]
 		initial, ok := p.initial[[2]string{r.backend, r.server}]
 		if !ok {
-			// A server that was added since: its first weight is what it has.
-			p.initialLack = true
+			// A server that was added since: its first weight is what it has, and
+			// is looked up by the next poll.
+			p.initialLack = p.initialLack || before == nil || !before.has(r.server)
 			initial = r.weight
 		}
 		v.servers[i] = server{
@@ -185,7 +148,7 @@ func (p *Proxy) view(b *Backend, c *collected, at time.Time) *view {
 			weight: r.weight, initial: initial, agent: r.agent,
 		}
 	}
-	if before := b.view.Load(); before != nil && sameNames(before.servers, v.servers) {
+	if before != nil && sameNames(before.servers, v.servers) {
 		v.index = before.index
 		return v
 	}

@@ -1,12 +1,8 @@
 package haproxy
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,35 +41,41 @@ type Config struct {
 const (
 	defaultPoll = 200 * time.Millisecond
 	slowestPoll = time.Second
-	// pollShare is how many times as long as an exchange the pause after it is.
-	pollShare = 30
+	// pollShare is how many times as long as an exchange an interval is at least,
+	// so that reading never takes more than about 3 % of a core, both sides together.
+	pollShare = 33
+	// pollMemory is the number of exchanges the quickest of which is taken for
+	// what HAProxy works for one: in the others this program or its neighbours
+	// were slow.
+	pollMemory = 8
 	// infoEvery and initialEvery are how often the process and the configured
 	// weights are looked at again.
 	infoEvery    = 500 * time.Millisecond
 	initialEvery = 30 * time.Second
 	// replacedPause is what a new worker is given to take the socket over.
 	replacedPause = 20 * time.Millisecond
-	// dumpAll is the number of backends from which on one dump of everything is
-	// cheaper than one each.
-	dumpAll = 16
+	// headerRows is how many servers' rows a dump's header is worth.
+	headerRows = 8
 )
 
 // Proxy is one HAProxy seen through its stats socket. Run polls it; the
 // backends that [Proxy.Backend] returns share what it reads.
 type Proxy struct {
-	config    Config
-	log       *slog.Logger
-	session   *Session
-	algorithm map[string]string // by backend, from the configuration file
+	config  Config
+	log     *slog.Logger
+	session *Session
+	file    map[string]fileBackend // what the configuration file says
 
 	mu       sync.Mutex
 	backends map[string]*Backend
 	polled   chan struct{} // closed at the end of the poll under way
 
-	state atomic.Pointer[pollState]
-	stats counters
+	state   atomic.Pointer[pollState]
+	running atomic.Bool
+	stats   counters
 
-	// Owned by Run.
+	// reading is held for a poll, which owns the fields below.
+	reading     sync.Mutex
 	parser      *statParser
 	process     process
 	generation  int
@@ -82,6 +84,12 @@ type Proxy struct {
 	initialAt   time.Time
 	initial     map[[2]string]int
 	initialLack bool
+	// ids are HAProxy's numbers of backends: a frontend may have the same name,
+	// and "show stat NAME" takes that. total is how many servers all have.
+	ids   map[string]int64
+	total int
+	// quick are how long the newest polls took.
+	quick [pollMemory]time.Duration
 }
 
 // pollState is the outcome of the newest poll.
@@ -123,11 +131,11 @@ func New(c Config) (*Proxy, error) {
 	}
 	p := &Proxy{
 		config: c, session: session, backends: map[string]*Backend{}, polled: make(chan struct{}),
-		parser: newStatParser(), initial: map[[2]string]int{},
+		parser: newStatParser(), initial: map[[2]string]int{}, ids: map[string]int64{},
 	}
 	p.log = c.Logger.With("proxy", p.Name())
 	if c.ConfigFile != "" {
-		if p.algorithm, err = readAlgorithms(c.ConfigFile); err != nil {
+		if p.file, err = readFile(c.ConfigFile); err != nil {
 			return nil, err
 		}
 	}
@@ -149,7 +157,8 @@ func (p *Proxy) Stats() Stats {
 // Close ends the connection.
 func (p *Proxy) Close() { p.session.Close() }
 
-// Backend returns the backend of that name; the same one each time.
+// Backend returns the backend of that name; the same one each time. HAProxy
+// reads for it only while somebody runs its Reports or Members, or applies.
 func (p *Proxy) Backend(name string) *Backend {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -159,90 +168,4 @@ func (p *Proxy) Backend(name string) *Backend {
 		p.backends[name] = b
 	}
 	return b
-}
-
-func (p *Proxy) list() []*Backend {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	out := make([]*Backend, 0, len(p.backends))
-	for _, b := range p.backends {
-		out = append(out, b)
-	}
-	slices.SortFunc(out, func(a, b *Backend) int { return strings.Compare(a.name, b.name) })
-	return out
-}
-
-// Run polls until ctx ends. It outlives every failure of HAProxy: a poll that
-// fails is logged once, and the next one tries again.
-func (p *Proxy) Run(ctx context.Context) {
-	defer p.session.Close()
-	failing := false
-	for ctx.Err() == nil {
-		began := time.Now()
-		err := p.poll(ctx)
-		took := time.Since(began)
-		p.stats.polls.Add(1)
-		p.stats.lastPoll.Store(int64(took))
-		interval := max(p.config.PollInterval, min(pollShare*took, slowestPoll))
-		if err != nil {
-			if ctx.Err() != nil {
-				return
-			}
-			if errors.Is(err, errReplaced) {
-				p.log.Info("HAProxy was reloaded; connecting to the new process")
-				pause(ctx, replacedPause)
-				continue
-			}
-			p.stats.pollErrors.Add(1)
-			interval = p.config.PollInterval
-			if !failing {
-				p.log.Error("HAProxy cannot be read", "error", err)
-			}
-		} else if failing {
-			p.log.Info("HAProxy can be read again")
-		}
-		failing = err != nil
-		p.publish(&pollState{at: time.Now(), err: err, interval: interval})
-		pause(ctx, interval-time.Since(began))
-	}
-}
-
-func (p *Proxy) publish(s *pollState) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.state.Store(s)
-	close(p.polled)
-	p.polled = make(chan struct{})
-}
-
-// fresh waits until the newest poll is no older than one that was missed, and
-// returns its error.
-func (p *Proxy) fresh(ctx context.Context) error {
-	for {
-		p.mu.Lock()
-		polled := p.polled
-		p.mu.Unlock()
-		if s := p.state.Load(); s != nil && time.Since(s.at) < s.interval+p.config.PollInterval {
-			return s.err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s: waiting for a poll: %w", p.session.name, ctx.Err())
-		case <-polled:
-		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

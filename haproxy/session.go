@@ -5,18 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
 	"net"
-	"os"
 	"sync/atomic"
 	"time"
 )
 
 const (
-	// exchangeTimeout is how long HAProxy may take for the next reply. Together
-	// with a poll's interval it keeps a hung HAProxy an error within 2 s.
-	exchangeTimeout = 1200 * time.Millisecond
+	// firstReplyTimeout is how long an exchange may take to its first reply,
+	// waiting for its turn and connecting included. It keeps a hung HAProxy an
+	// error within 2 s of anything that is asked of it.
+	firstReplyTimeout = 1500 * time.Millisecond
+	// replyTimeout is how long HAProxy may take for each further reply.
+	replyTimeout = 1200 * time.Millisecond
 	// ahead bounds what is sent and not yet answered: HAProxy reads at most
 	// 16 KiB (tune.bufsize) at a time, and from 3.2 on drops more than that.
 	ahead = 15 << 10
@@ -26,8 +26,8 @@ const (
 	maxBackoff  = time.Second
 )
 
-// prompt ends every reply in HAProxy's interactive mode.
-var prompt = []byte("\n> ")
+// levelAdmin is the level that weights need.
+const levelAdmin = "admin"
 
 // Session is a conversation with one HAProxy over its stats socket: one
 // connection that is kept, in interactive mode, one command a line (which all
@@ -39,13 +39,18 @@ type Session struct {
 	// turn holds one token; whoever has it owns the fields below.
 	turn chan struct{}
 	conn net.Conn
-	// buffer[start:filled] is what was read and not yet consumed.
-	buffer        []byte
+	// due is when the next reply must have arrived.
+	due time.Time
+	// out is what is sent next; buffer[start:filled] is what was read and not
+	// yet consumed.
+	out, buffer   []byte
 	start, filled int
 	backoff       time.Duration
 	notYet        time.Time
 
 	connects, commands, failures atomic.Uint64
+	// level is what the socket permits.
+	level atomic.Pointer[string]
 }
 
 // NewSession returns a session that connects when it is first used. socket is a
@@ -71,32 +76,67 @@ func NewSession(socket string) (*Session, error) {
 //
 // at is when the last reply had arrived; exchanges do not overlap.
 func (s *Session) Exchange(ctx context.Context, commands []string, reply func(i int, text []byte) error) (at time.Time, err error) {
-	select {
-	case <-ctx.Done():
-		return time.Time{}, fmt.Errorf("%s: waiting for its turn: %w", s.name, ctx.Err())
-	case <-s.turn:
+	due := time.Now().Add(firstReplyTimeout)
+	if err := s.takeTurn(ctx, due); err != nil {
+		return time.Time{}, fmt.Errorf("%s: %w", s.name, err)
 	}
 	defer func() { s.turn <- struct{}{} }()
+	s.due = due
 	if err := s.connect(ctx); err != nil {
 		s.failures.Add(1)
-		return time.Time{}, err
+		return time.Time{}, fmt.Errorf("%s: %w", s.name, err)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = s.conn.SetDeadline(time.Unix(1, 0)) })
-	err = s.exchange(ctx, commands, reply)
-	if !stop() && err == nil {
-		err = ctx.Err() // the deadline in the past stays on the connection
-	}
-	at = time.Now()
-	if err != nil {
+	if err := s.cancellable(ctx, func() error { return s.exchange(ctx, commands, reply) }); err != nil {
 		s.failures.Add(1)
 		s.close()
-		if ctx.Err() != nil {
-			return at, fmt.Errorf("%s: %w", s.name, errors.Join(ErrHung, ctx.Err()))
-		}
-		return at, fmt.Errorf("%s: %w", s.name, err)
+		return time.Now(), fmt.Errorf("%s: %w", s.name, err)
 	}
 	s.commands.Add(uint64(len(commands)))
-	return at, nil
+	return time.Now(), nil
+}
+
+// takeTurn waits for the exchanges before this one.
+func (s *Session) takeTurn(ctx context.Context, due time.Time) error {
+	select {
+	case <-s.turn:
+		return nil
+	default:
+	}
+	timer := time.NewTimer(time.Until(due))
+	defer timer.Stop()
+	select {
+	case <-s.turn:
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("waiting for its turn: %w", ErrHung)
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for its turn: %w", ctx.Err())
+	}
+}
+
+// cancellable runs f on the connection, which ends early when ctx does.
+func (s *Session) cancellable(ctx context.Context, f func() error) error {
+	conn := s.conn // close forgets it, maybe before the cancellation is through
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	err := f()
+	switch {
+	case stop():
+		return err
+	case err == nil || errors.Is(ctx.Err(), context.Canceled):
+		// The deadline in the past stays: the connection is of no more use.
+		return ctx.Err()
+	default:
+		return fmt.Errorf("%w: %w", err, ctx.Err())
+	}
+}
+
+// Level is what the socket permits, as HAProxy names it ("user", "operator",
+// "admin"); "" before anybody has answered.
+func (s *Session) Level() string {
+	if level := s.level.Load(); level != nil {
+		return *level
+	}
+	return ""
 }
 
 // Close ends the connection; the session may be used again.
@@ -114,141 +154,71 @@ func (s *Session) close() {
 	s.start, s.filled = 0, 0
 }
 
-func (s *Session) connect(ctx context.Context) error {
-	if s.conn != nil {
-		return nil
-	}
-	if wait := time.Until(s.notYet); wait > 0 {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s: waiting to connect again: %w", s.name, errors.Join(ErrUnreachable, ctx.Err()))
-		case <-timer.C:
-		}
-	}
-	err := s.dial(ctx)
-	if err == nil {
-		s.backoff, s.notYet = 0, time.Time{}
-		s.connects.Add(1)
-		return nil
-	}
-	s.close()
-	s.backoff = min(max(2*s.backoff, 20*time.Millisecond), maxBackoff)
-	s.notYet = time.Now().Add(s.backoff/2 + rand.N(s.backoff/2))
-	return fmt.Errorf("%s: connect: %w", s.name, err)
-}
-
-func (s *Session) dial(ctx context.Context) error {
-	dialer := net.Dialer{Timeout: exchangeTimeout}
-	conn, err := dialer.DialContext(ctx, s.network, s.address)
-	if err != nil {
-		if errors.Is(err, os.ErrPermission) {
-			return fmt.Errorf("%w: %w", err, ErrPermission)
-		}
-		return fmt.Errorf("%w: %w", err, ErrUnreachable)
-	}
-	s.conn, s.start, s.filled = conn, 0, 0
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	// In interactive mode an idle connection stays for as long as it says.
-	return s.exchange(ctx, []string{"prompt", "set severity-output number", "set timeout cli 3600"},
-		func(i int, text []byte) error {
-			if len(text) > 0 {
-				return refused([]string{"prompt", "set severity-output number", "set timeout cli"}[i], text)
-			}
-			return nil
-		})
-}
-
 // exchange keeps at most ahead bytes unanswered: that much fits into HAProxy's
 // buffers, so that writing never waits for reading.
 func (s *Session) exchange(ctx context.Context, commands []string, reply func(int, []byte) error) error {
-	sent, answered, unanswered := 0, 0, 0
-	var out []byte
-	for answered < len(commands) {
-		out = out[:0]
-		for sent < len(commands) && (unanswered+len(commands[sent])+1 <= ahead || unanswered == 0) {
-			if len(commands[sent]) >= ahead {
-				return fmt.Errorf("command of %d bytes: longer than the %d that HAProxy takes", len(commands[sent]), ahead)
+	sent, unanswered := 0, 0
+	for answered := range commands {
+		// Refilled when half has been answered, not for each reply: one write
+		// carries hundreds of commands.
+		if unanswered <= ahead/2 {
+			more, err := s.send(ctx, commands[sent:], ahead-unanswered)
+			if err != nil {
+				return err
 			}
-			unanswered += len(commands[sent]) + 1
-			out = append(append(out, commands[sent]...), '\n')
-			sent++
-		}
-		if err := s.conn.SetDeadline(time.Now().Add(exchangeTimeout)); err != nil {
-			return err
-		}
-		// Checked after the deadline is set: a cancellation sets one in the past.
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if len(out) > 0 {
-			if _, err := s.conn.Write(out); err != nil {
-				return lost("send", err)
+			for _, c := range commands[sent : sent+more] {
+				unanswered += len(c) + 1
 			}
+			sent += more
 		}
-		text, err := s.readReply()
+		text, err := s.readReply(ctx)
 		if err != nil {
 			return err
 		}
+		s.due = time.Time{} // the next reply has its own time
 		unanswered -= len(commands[answered]) + 1
 		if err := reply(answered, bytes.Trim(text, "\r\n")); err != nil {
 			return err
 		}
-		answered++
 	}
 	return nil
 }
 
-// readReply returns the next reply. It is valid until the next call.
-func (s *Session) readReply() ([]byte, error) {
-	searched := s.start
-	for {
-		if at := bytes.Index(s.buffer[searched:s.filled], prompt); at >= 0 {
-			text := s.buffer[s.start : searched+at]
-			s.start = searched + at + len(prompt)
-			return text, nil
+// send writes as many commands as room holds and returns their number.
+func (s *Session) send(ctx context.Context, commands []string, room int) (int, error) {
+	s.out = s.out[:0]
+	count := 0
+	for _, c := range commands {
+		if len(c) >= ahead/2 {
+			return 0, fmt.Errorf("command of %d bytes: longer than HAProxy takes for sure", len(c))
 		}
-		searched = max(s.filled-len(prompt)+1, s.start)
-		if s.filled == len(s.buffer) {
-			moved, err := s.makeRoom()
-			if err != nil {
-				return nil, err
-			}
-			searched -= moved
+		if len(s.out)+len(c)+1 > room {
+			break
 		}
-		n, err := s.conn.Read(s.buffer[s.filled:])
-		s.filled += n
-		if err != nil && n == 0 {
-			return nil, lost("reply", err)
-		}
+		s.out = append(append(s.out, c...), '\n')
+		count++
 	}
+	if count == 0 {
+		return 0, nil
+	}
+	if err := s.arm(ctx); err != nil {
+		return 0, err
+	}
+	if _, err := s.conn.Write(s.out); err != nil {
+		return 0, lost("send", err)
+	}
+	return count, nil
 }
 
-// makeRoom moves what is not consumed to the front, or else doubles the buffer,
-// and returns by how much it was moved.
-func (s *Session) makeRoom() (moved int, err error) {
-	if s.start > 0 {
-		moved = s.start
-		s.filled = copy(s.buffer, s.buffer[s.start:s.filled])
-		s.start = 0
-		return moved, nil
+// arm sets the connection's deadline.
+func (s *Session) arm(ctx context.Context) error {
+	due := s.due
+	if due.IsZero() {
+		due = time.Now().Add(replyTimeout)
 	}
-	if len(s.buffer) >= maxReply {
-		return 0, fmt.Errorf("reply of more than %d bytes: %w", maxReply, ErrUnexpected)
+	if err := s.conn.SetDeadline(due); err != nil {
+		return lost("deadline", err)
 	}
-	s.buffer = append(s.buffer, make([]byte, len(s.buffer))...)
-	return 0, nil
-}
-
-func lost(what string, err error) error {
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("%s: %w", what, ErrHung)
-	case errors.Is(err, io.EOF):
-		return fmt.Errorf("%s: HAProxy closed the connection: %w", what, ErrUnreachable)
-	default:
-		return fmt.Errorf("%s: %w: %w", what, err, ErrUnreachable)
-	}
+	// Checked after the deadline is set: a cancellation sets one in the past.
+	return ctx.Err()
 }

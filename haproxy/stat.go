@@ -7,12 +7,10 @@ import (
 
 // row is a line of "show stat" for one server, or for a backend as a whole.
 type row struct {
-	backend, server string
-	address         string
-	status, mode    string
-	algorithm       string
-	agent           bool
+	rowText
 
+	agent, throttled      bool
+	id                    int64 // the backend's number
 	weight, effective     int
 	sessions, queued      int64
 	total                 int64
@@ -25,7 +23,10 @@ type row struct {
 	requests              int64
 	responseTime          int64 // ms, mean of the last finished requests
 	totalTime             int64
-	throttled             bool
+}
+
+type rowText struct {
+	backend, server, address, status, mode, algorithm string
 }
 
 // backendRow is the svname of a backend as a whole.
@@ -37,38 +38,55 @@ const backendRow = "BACKEND"
 type statParser struct {
 	header  []byte
 	columns []setter
-	intern  map[string]string
+	// last is the last column that anybody wants to know.
+	last   int
+	intern map[string]string
+	// seen are the texts of the poll before, line by line, where most are found
+	// again; line counts those of this poll.
+	seen []rowText
+	line int
 }
 
-type setter func(p *statParser, r *row, field []byte)
+// setter takes over a field. before are the texts that this line had last.
+type setter func(p *statParser, r *row, before *rowText, field []byte)
 
 func newStatParser() *statParser { return &statParser{intern: map[string]string{}} }
 
+// rewind begins a poll.
+func (p *statParser) rewind() { p.line = 0 }
+
 func number(to func(*row) *int64) setter {
-	return func(_ *statParser, r *row, field []byte) { *to(r) = parseInt(field) }
+	return func(_ *statParser, r *row, _ *rowText, field []byte) { *to(r) = parseInt(field) }
 }
 
-func text(to func(*row) *string) setter {
-	return func(p *statParser, r *row, field []byte) { *to(r) = p.string(field) }
+func text(to func(*rowText) *string) setter {
+	return func(p *statParser, r *row, before *rowText, field []byte) {
+		last := to(before)
+		if *last != string(field) {
+			*last = p.string(field)
+		}
+		*to(&r.rowText) = *last
+	}
 }
 
 // setters returns what is done with each known column.
 func setters() map[string]setter {
 	out := map[string]setter{
-		"pxname": text(func(r *row) *string { return &r.backend }),
-		"svname": text(func(r *row) *string { return &r.server }),
-		"addr":   text(func(r *row) *string { return &r.address }),
-		"status": text(func(r *row) *string { return &r.status }),
-		"mode":   text(func(r *row) *string { return &r.mode }),
-		"algo":   text(func(r *row) *string { return &r.algorithm }),
+		"pxname": text(func(r *rowText) *string { return &r.backend }),
+		"svname": text(func(r *rowText) *string { return &r.server }),
+		"addr":   text(func(r *rowText) *string { return &r.address }),
+		"status": text(func(r *rowText) *string { return &r.status }),
+		"mode":   text(func(r *rowText) *string { return &r.mode }),
+		"algo":   text(func(r *rowText) *string { return &r.algorithm }),
 
-		"weight":  func(_ *statParser, r *row, f []byte) { r.effective = int(parseInt(f)) },
-		"uweight": func(_ *statParser, r *row, f []byte) { r.weight = int(parseInt(f)) },
+		"weight":  func(_ *statParser, r *row, _ *rowText, f []byte) { r.effective = int(parseInt(f)) },
+		"uweight": func(_ *statParser, r *row, _ *rowText, f []byte) { r.weight = int(parseInt(f)) },
 		// An agent-check that is switched off has no status at all.
-		"agent_status": func(_ *statParser, r *row, f []byte) { r.agent = len(f) > 0 },
-		"throttle":     func(_ *statParser, r *row, f []byte) { r.throttled = len(f) > 0 && parseInt(f) < 100 },
+		"agent_status": func(_ *statParser, r *row, _ *rowText, f []byte) { r.agent = len(f) > 0 },
+		"throttle":     func(_ *statParser, r *row, _ *rowText, f []byte) { r.throttled = len(f) > 0 && parseInt(f) < 100 },
 
 		"scur":     number(func(r *row) *int64 { return &r.sessions }),
+		"iid":      number(func(r *row) *int64 { return &r.id }),
 		"qcur":     number(func(r *row) *int64 { return &r.queued }),
 		"stot":     number(func(r *row) *int64 { return &r.total }),
 		"econ":     number(func(r *row) *int64 { return &r.connectErrors }),
@@ -100,55 +118,94 @@ func (p *statParser) parse(dump []byte, each func(*row)) error {
 		return err
 	}
 	var r row
-	for line := 2; len(rest) > 0; line++ {
+	for len(rest) > 0 {
 		if rest[0] == '\n' || rest[0] == '\r' {
 			rest = rest[1:]
 			continue
 		}
 		r = row{weight: -1, effective: -1}
+		if p.line++; p.line > len(p.seen) {
+			p.seen = append(p.seen, rowText{})
+		}
 		var err error
-		if rest, err = p.line(rest, &r); err != nil {
-			return fmt.Errorf("show stat: line %d: %w", line, err)
+		if rest, err = p.readLine(rest, &r); err != nil {
+			return fmt.Errorf("show stat: row %d: %w", p.line, err)
 		}
 		if r.backend == "" || r.server == "" {
-			return fmt.Errorf("show stat: line %d: no names: %w", line, ErrUnexpected)
+			return fmt.Errorf("show stat: row %d: no names: %w", p.line, ErrUnexpected)
 		}
 		each(&r)
 	}
 	return nil
 }
 
-// line reads one line, in which a quoted field may hold commas, doubled quotes
-// and even ends of lines.
-func (p *statParser) line(rest []byte, r *row) ([]byte, error) {
-	for column := 0; ; column++ {
-		var field []byte
-		if len(rest) > 0 && rest[0] == '"' {
-			end := quotedEnd(rest)
-			if end < 0 {
-				return nil, fmt.Errorf("quote without an end: %w", ErrUnexpected)
-			}
-			field, rest = rest[1:end], rest[end+1:]
-		} else {
-			end := 0
-			for end < len(rest) && rest[end] != ',' && rest[end] != '\n' {
-				end++
-			}
-			field, rest = rest[:end], rest[end:]
-		}
-		if column < len(p.columns) && p.columns[column] != nil {
-			p.columns[column](p, r, field)
-		}
-		switch {
-		case len(rest) == 0:
-			return nil, nil
-		case rest[0] == '\n':
-			return rest[1:], nil
-		case rest[0] != ',':
-			return nil, fmt.Errorf("column %d: text after a quote: %w", column+1, ErrUnexpected)
-		}
-		rest = rest[1:]
+// readLine reads one line and returns what is after it.
+func (p *statParser) readLine(rest []byte, r *row) ([]byte, error) {
+	before := &p.seen[p.line-1]
+	line, after, _ := bytes.Cut(rest, []byte{'\n'})
+	if bytes.IndexByte(line, '"') < 0 {
+		p.readPlain(line, r, before)
+		return after, nil
 	}
+	for column := 0; ; column++ {
+		end, err := fieldEnd(rest)
+		if err != nil {
+			return nil, fmt.Errorf("column %d: %w", column+1, err)
+		}
+		if column <= p.last && p.columns[column] != nil {
+			field := rest[:end]
+			if end > 1 && field[0] == '"' {
+				field = field[1 : end-1]
+			}
+			p.columns[column](p, r, before, field)
+		}
+		if end == len(rest) || rest[end] == '\n' {
+			return rest[min(end+1, len(rest)):], nil
+		}
+		rest = rest[end+1:]
+	}
+}
+
+// readPlain reads a line without quotes, as nearly all are.
+func (p *statParser) readPlain(line []byte, r *row, before *rowText) {
+	column, start := 0, 0
+	for i, c := range line {
+		if c != ',' {
+			continue
+		}
+		if set := p.columns[column]; set != nil {
+			set(p, r, before, line[start:i])
+			if column == p.last {
+				return
+			}
+		}
+		column, start = column+1, i+1
+	}
+	if set := p.columns[column]; set != nil {
+		set(p, r, before, line[start:])
+	}
+}
+
+// fieldEnd is where the first field ends: at a comma, at the end of the line or
+// of everything. A quoted field may hold commas, doubled quotes and even ends of
+// lines.
+func fieldEnd(rest []byte) (int, error) {
+	if len(rest) == 0 || rest[0] != '"' {
+		for i, c := range rest {
+			if c == ',' || c == '\n' {
+				return i, nil
+			}
+		}
+		return len(rest), nil
+	}
+	end := quotedEnd(rest)
+	switch {
+	case end < 0:
+		return 0, fmt.Errorf("quote without an end: %w", ErrUnexpected)
+	case end+1 < len(rest) && rest[end+1] != ',' && rest[end+1] != '\n':
+		return 0, fmt.Errorf("text after a quote: %w", ErrUnexpected)
+	}
+	return end + 1, nil
 }
 
 func quotedEnd(b []byte) int {
@@ -174,9 +231,13 @@ func (p *statParser) learn(header []byte) error {
 	known := setters()
 	columns := make([]setter, len(names))
 	seen := map[string]bool{}
+	last := 0
 	for i, name := range names {
 		columns[i] = known[string(name)]
 		seen[string(name)] = true
+		if columns[i] != nil {
+			last = i
+		}
 	}
 	for _, name := range required {
 		if !seen[name] {
@@ -184,7 +245,7 @@ func (p *statParser) learn(header []byte) error {
 			return fmt.Errorf("show stat: no column %q in %q: %w", name, quoted, ErrUnexpected)
 		}
 	}
-	p.header, p.columns = bytes.Clone(header), columns
+	p.header, p.columns, p.last = bytes.Clone(header), columns, last
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,19 @@ func (v *view) server(name string) (server, bool) {
 		return server{}, false
 	}
 	return v.servers[i], true
+}
+
+func (v *view) has(name string) bool {
+	_, ok := v.index[name]
+	return ok
+}
+
+// sameMembers says whether two views are the same to a pool.
+func sameMembers(a, b *view) bool {
+	return slices.EqualFunc(a.servers, b.servers, func(s, t server) bool {
+		return s.name == t.name && s.address == t.address && s.initial == t.initial &&
+			(s.status == t.status || s.condition() == t.condition())
+	})
 }
 
 // sameNames says whether two views have the same servers in the same order, so
@@ -70,26 +84,5 @@ func (s server) backend() scorer.Backend {
 	return scorer.Backend{
 		Name: s.name, Address: s.address,
 		Capacity: float64(s.initial), Condition: s.condition(),
-	}
-}
-
-// algorithmOf translates what HAProxy calls an algorithm, in its statistics or
-// in a "balance" line.
-func algorithmOf(name string) scorer.Algorithm {
-	name, _, _ = strings.Cut(name, "(")
-	switch name {
-	case "":
-		return scorer.AlgorithmUnknown
-	case "leastconn":
-		return scorer.LeastConnections
-	case "roundrobin":
-		return scorer.RoundRobin
-	case "random", "unknown":
-		// The statistics have no name for random.
-		return scorer.Random
-	default:
-		// first, source, uri, hdr, …: a client's server is not a matter of
-		// load, even where weights can be changed.
-		return scorer.FixedWeights
 	}
 }

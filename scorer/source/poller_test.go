@@ -183,6 +183,7 @@ func TestFailuresAreCountedAndLoggedOnChange(t *testing.T) {
 			t.Errorf("Origin() = %q, want %q", got, want)
 		}
 		drain(t, start(t, src))
+		synctest.Wait() // until the poll has begun
 		for _, step := range []struct{ answer, lastError string }{
 			{"", "status 503"},
 			{"redirect", "redirects are not followed"},

@@ -1,0 +1,68 @@
+package haproxy
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/trimtab-lb/trimtab/scorer"
+)
+
+// noName is what HAProxy's statistics call an algorithm that they have no name
+// for: random, and the hash of an expression.
+const noName = "unknown"
+
+// algorithmOf tells how a backend balances. seen is what the statistics say (""
+// at level user) and holds, as it is what runs; the configuration file may have
+// been edited since.
+func algorithmOf(seen string, file fileBackend, version string) scorer.Algorithm {
+	name := seen
+	switch {
+	case seen == noName && (strings.HasPrefix(file.balance, "random") || strings.HasPrefix(file.balance, "hash")):
+		name = file.balance
+	case seen == noName:
+		name = "random"
+	case seen != "":
+	case file.balance != "":
+		name = file.balance
+	case !file.listed:
+		return scorer.AlgorithmUnknown
+	case !before33(version):
+		name = "random"
+	default:
+		name = "roundrobin"
+	}
+	return translate(name)
+}
+
+func translate(name string) scorer.Algorithm {
+	name, argument, _ := strings.Cut(strings.TrimSuffix(name, ")"), "(")
+	switch name {
+	case "leastconn":
+		return scorer.LeastConnections
+	case "roundrobin":
+		return scorer.RoundRobin
+	case "random":
+		if argument == "1" {
+			return scorer.RoundRobin // one draw by weight looks at nothing else
+		}
+		return scorer.Random
+	default:
+		// first, source, uri, hdr, hash, …: which server a client gets is not a
+		// matter of load, even where weights can be changed.
+		return scorer.FixedWeights
+	}
+}
+
+// before33 says whether a version is older than 3.3, from which on random is
+// the algorithm where no "balance" line says otherwise.
+func before33(version string) bool {
+	first, rest, _ := strings.Cut(version, ".")
+	second, _, _ := strings.Cut(rest, ".")
+	second, _, _ = strings.Cut(second, "-")
+	major, err := strconv.Atoi(first)
+	if err != nil {
+		return true
+	}
+	minor, _ := strconv.Atoi(second)
+	return major < 3 || (major == 3 && minor < 3)
+}

@@ -1,0 +1,110 @@
+package haproxy
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/trimtab-lb/trimtab/haproxy/instance"
+)
+
+// errorWithin is how soon a HAProxy that hangs has to be an error.
+const errorWithin = 2 * time.Second
+
+// halt stops HAProxy and waits until all its threads are.
+func halt(t *testing.T, in *instance.Instance) {
+	t.Helper()
+	if err := in.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	until(t, time.Second, func() error {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", in.PID()))
+		if err == nil && !strings.Contains(string(status), "State:\tT") {
+			err = errors.New("it still runs")
+		}
+		return err
+	})
+}
+
+func TestHungIsAnErrorAndCaughtUpWith(t *testing.T) {
+	onEach(t, func(t *testing.T, binary string) {
+		in := unserved(t, binary, 3)
+		p := newProxy(t, Config{Socket: in.Socket()})
+		b := p.Backend("ws")
+		run(t, p)
+		watched(t, b)
+		apply(t, b, static(map[string]float64{"s1": 1, "s2": 1, "s3": 1}))
+
+		// Wherever in a poll it stops: at once, or in the middle of an exchange.
+		for round := range 3 {
+			want := 50 + 10*round
+			plan := static(map[string]float64{"s1": 1, "s2": float64(want) / 100, "s3": 1})
+			halt(t, in)
+			stopped := time.Now()
+			for first := true; time.Since(stopped) < errorWithin || first; first = false {
+				began := time.Now()
+				_, err := b.Apply(t.Context(), plan)
+				if err == nil {
+					t.Fatal("a plan was applied by a HAProxy that is stopped")
+				}
+				if !errors.Is(err, ErrHung) {
+					t.Fatalf("error %v, want one that says that it hangs", err)
+				}
+				if first {
+					t.Logf("error %v after SIGSTOP: %v", time.Since(stopped).Round(time.Millisecond), err)
+				}
+				if took := time.Since(began); took > errorWithin {
+					t.Fatalf("an apply took %v", took)
+				}
+			}
+
+			if err := in.Signal(syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			continued := time.Now()
+			until(t, 2*time.Second, func() error {
+				_, err := b.Apply(t.Context(), plan)
+				return err
+			})
+			t.Logf("in sync %v after SIGCONT", time.Since(continued).Round(time.Millisecond))
+			if err := wantWeight(t, in, "ws/s2", want); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := p.Stats().ExternalChanges; n != 0 {
+			t.Errorf("%d of its own weights were taken for someone else's", n)
+		}
+	})
+}
+
+func TestHungBeforeTheFirstConnection(t *testing.T) {
+	in := unserved(t, system(t), 2)
+	halt(t, in)
+	s, err := NewSession(in.Socket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	failures := make(chan error)
+	const callers = 4
+	for range callers {
+		go func() {
+			_, err := s.Exchange(t.Context(), []string{"show info"}, func(int, []byte) error { return nil })
+			if took := time.Since(began); took > errorWithin {
+				err = fmt.Errorf("took %v: %w", took, err)
+			} else if errors.Is(err, ErrHung) {
+				err = nil
+			}
+			failures <- err
+		}()
+	}
+	for range callers {
+		if err := <-failures; err != nil {
+			t.Error(err)
+		}
+	}
+}

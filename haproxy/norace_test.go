@@ -1,0 +1,5 @@
+//go:build !race
+
+package haproxy
+
+const underRace = false
