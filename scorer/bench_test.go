@@ -2,13 +2,21 @@ package scorer
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 )
 
+// BenchmarkStep takes one step of a pool of equal backends whose counts are as
+// noisy as those of requests are.
 func BenchmarkStep(b *testing.B) {
 	for _, n := range []int{5, 10_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			rng := rand.New(rand.NewPCG(1, 2))
+			around := func(mean float64) float64 {
+				return max(mean+math.Sqrt(mean)*rng.NormFloat64(), 0)
+			}
 			p, err := New(Config{Name: "pool"})
 			if err != nil {
 				b.Fatal(err)
@@ -27,8 +35,8 @@ func BenchmarkStep(b *testing.B) {
 					for i := range backends {
 						r := NewReport(backends[i].Name, "haproxy:x", now.Add(time.Duration(k)*200*time.Millisecond))
 						r.ByProxy, r.Interval = true, 200*time.Millisecond
-						r.InFlight = 1 + float64((i*7+k+int(now.Unix())*13)%11)
-						r.RPS = 40 + float64((i*5+k+int(now.Unix())*11)%23)
+						// 9 requests in 200 ms, 4 at a time.
+						r.InFlight, r.RPS = around(4), 5*around(9)
 						r.EPS = 0
 						r.Latency = 0.02
 						p.Observe(r)
