@@ -2,13 +2,28 @@ package scorer
 
 import "time"
 
+// maxSentences is how many reasons are put in words anew in one step. In a pool
+// of thousands most of them change by a few per cent at every step, and may be
+// some steps late; a reason of another kind never is.
+const maxSentences = 500
+
 // explain puts the reason for every member's weight in words.
 func (p *Pool) explain(now time.Time) {
-	for i, m := range p.members {
-		if r := p.reasonOf(i, m, now); r != m.shown || m.why == "" {
-			m.shown, m.why = r, r.String()
+	sentences, next := 0, 0
+	for k := range p.members {
+		// Beginning where the last step ended, so that everybody has a turn.
+		i := (p.explained + k) % len(p.members)
+		m := p.members[i]
+		r := p.reasonOf(i, m, now)
+		if r == m.shown || (sentences >= maxSentences && r.cause == m.shown.cause && r.thin == m.shown.thin) {
+			continue
+		}
+		m.shown, m.why = r, r.String()
+		if sentences++; sentences == maxSentences {
+			next = i + 1
 		}
 	}
+	p.explained = next
 }
 
 func (p *Pool) reasonOf(i int, m *member, now time.Time) reason {

@@ -29,6 +29,9 @@ type Pool struct {
 	// panics that the last step was in panic.
 	thin, panics bool
 
+	// explained is where the next step begins to put reasons in words.
+	explained int
+
 	seq     uint64
 	booted  bool // a step has seen backends
 	last    time.Time

@@ -8,6 +8,9 @@ import (
 
 // signals merges what all reporters say of one backend.
 type signals struct {
+	// one is room for the only reporter that most backends have, beside what a
+	// step reads anyway; signals must not be copied.
+	one     [1]stream
 	streams []stream
 	newest  time.Time
 }
@@ -91,6 +94,9 @@ func (s *signals) stream(origin string) *stream {
 		if s.streams[i].origin == origin {
 			return &s.streams[i]
 		}
+	}
+	if s.streams == nil {
+		s.streams = s.one[:0]
 	}
 	nan := math.NaN()
 	s.streams = append(s.streams, stream{
