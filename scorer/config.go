@@ -67,3 +67,20 @@ type ScoreConfig struct {
 	// connections is taken through. Default 10 s.
 	Window time.Duration
 }
+
+// DefaultLimits are the limits where nothing else is configured.
+func DefaultLimits() Limits {
+	return Limits{
+		Floor: 0.05, Ceiling: 20, Step: 0.5, Deadband: 0.05,
+		StaleAfter: 10 * time.Second, SlowStart: 10 * time.Second,
+		MaxEjected: 1.0 / 3,
+	}
+}
+
+// DefaultScore is how a score is made up where nothing else is configured.
+func DefaultScore() ScoreConfig {
+	return ScoreConfig{
+		Coefficients: map[string]float64{signalConnections: 1, "cpu": 1},
+		Window:       10 * time.Second,
+	}
+}

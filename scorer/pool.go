@@ -192,16 +192,17 @@ func (p *Pool) Probed(now time.Time, backend string, ok bool) {
 func (c Config) withDefaults() Config {
 	setDefault(&c.Kind, KindAuto)
 	setDefault(&c.Law, LawAuto)
-	setDefault(&c.Limits.Floor, 0.05)
-	setDefault(&c.Limits.Ceiling, 20)
-	setDefault(&c.Limits.Step, 0.5)
-	setDefault(&c.Limits.Deadband, 0.05)
-	setDefault(&c.Limits.StaleAfter, 10*time.Second)
-	setDefault(&c.Limits.SlowStart, 10*time.Second)
-	setDefault(&c.Limits.MaxEjected, 1.0/3)
-	setDefault(&c.Score.Window, 10*time.Second)
+	limits, score := DefaultLimits(), DefaultScore()
+	setDefault(&c.Limits.Floor, limits.Floor)
+	setDefault(&c.Limits.Ceiling, limits.Ceiling)
+	setDefault(&c.Limits.Step, limits.Step)
+	setDefault(&c.Limits.Deadband, limits.Deadband)
+	setDefault(&c.Limits.StaleAfter, limits.StaleAfter)
+	setDefault(&c.Limits.SlowStart, limits.SlowStart)
+	setDefault(&c.Limits.MaxEjected, limits.MaxEjected)
+	setDefault(&c.Score.Window, score.Window)
 	if len(c.Score.Coefficients) == 0 {
-		c.Score.Coefficients = map[string]float64{signalConnections: 1, "cpu": 1}
+		c.Score.Coefficients = score.Coefficients
 	}
 	return c
 }

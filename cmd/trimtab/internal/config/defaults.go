@@ -22,13 +22,13 @@ func (p *Pool) setDefaults() {
 
 func (b *Backend) setDefaults() { b.Capacity = 1 }
 
-func (s *Score) setDefaults() { s.Window = 10 * time.Second }
+func (s *Score) setDefaults() { s.Window = scorer.DefaultScore().Window }
 
 func (l *Limits) setDefaults() {
+	d := scorer.DefaultLimits()
 	*l = Limits{
-		Floor: 0.05, Ceiling: 20, Step: 0.5, Deadband: 0.05,
-		StaleAfter: 10 * time.Second, SlowStart: 10 * time.Second,
-		MaxEjected: 1.0 / 3,
+		Floor: d.Floor, Ceiling: d.Ceiling, Step: d.Step, Deadband: d.Deadband,
+		StaleAfter: d.StaleAfter, SlowStart: d.SlowStart, MaxEjected: d.MaxEjected,
 	}
 }
 
@@ -48,7 +48,7 @@ func (c *Config) complete() {
 
 func (p *Pool) complete() {
 	if len(p.Score.Coefficients) == 0 {
-		p.Score.Coefficients = map[string]float64{"connections": 1, "cpu": 1}
+		p.Score.Coefficients = scorer.DefaultScore().Coefficients
 	}
 	for _, l := range p.Load {
 		if poll := l.poll(); poll != nil && poll.Timeout == 0 {
