@@ -28,8 +28,8 @@ import (
 // what is expected ([noise]); x and v walk and are pulled back as [newFilter]
 // says. p − x matters: the filter estimates a capacity under the weight that is
 // really there, so it does not wind up while a weight does not follow (deadband,
-// rounding, a person's hand). A backend with hardly anything in flight is slow
-// by its own pace; that counts less (discount).
+// rounding, a person's hand). A backend with hardly anything in flight shows only
+// its own pace; that counts less (discount).
 //
 // # From reports
 //
@@ -82,8 +82,9 @@ import (
 // far rather than weak loses weight in quiet times and is short of it for some
 // seconds when the load jumps (far-cliff, 10 to 85 %, where equal weights are
 // right). While a backend is ejected the others carry its work, so that
-// fail-fast-30s cannot be 1.00; equal weights pay for theirs with 16 % errors. How long connections stay is
-// no witness at all ([Pool] does not ask this law then).
+// fail-fast-30s cannot be 1.00; equal weights pay for theirs with 16 % errors.
+// How long connections stay is no witness at all ([Pool] does not ask this law
+// then).
 type capacity struct {
 	leak    float64
 	witness witness
@@ -133,8 +134,8 @@ const (
 	// capacitySpread is what capacities are taken to differ by from what is
 	// configured, as a standard deviation of the logarithm.
 	capacitySpread = 0.5
-	// quiet is how many requests must be in flight at a backend for its slowness
-	// to be full evidence of overload, over quietMemory seconds.
+	// quiet is how many requests must be in flight at a backend for its pace to be
+	// full evidence of how loaded it is, over quietMemory seconds.
 	quiet       = 2
 	quietMemory = 10
 	// paceMemory and demandMemory are the pool's memories in seconds.
@@ -282,9 +283,9 @@ func (c *capacity) learnFromLatency(in []Observation, center, seconds float64) {
 }
 
 // discount returns what the backend is taken to have done. A backend with hardly
-// anything in flight has no queue: what it is slow by is its own pace (a slow
-// core, a distant zone), and taking work from it would go on for ever, as it
-// cannot become faster. Such slowness counts less the quieter the backend is.
+// anything in flight has no queue: what it is slow or quick by is its own pace (a
+// slow core, a distant zone), and moving work would go on for ever, as that
+// changes nothing. Such surprises count less the quieter the backend is.
 func (s *capacityState) discount(done, expected float64, o *Observation) float64 {
 	held := s.held.add(o.InFlight, o.Seconds)
 	if held >= quiet {

@@ -54,7 +54,6 @@ type Rounder struct {
 type heldWeight struct {
 	// input is the plan's logarithm when published was last set.
 	input, published float64
-	weight           int
 }
 
 type roundItem struct {
@@ -93,7 +92,7 @@ func (r *Rounder) Adopt(weights map[string]int) {
 	for name, w := range weights {
 		if w > 0 {
 			l := math.Log(float64(w) / r.unit)
-			r.held[name] = heldWeight{input: l, published: l, weight: w}
+			r.held[name] = heldWeight{input: l, published: l}
 		}
 	}
 }
@@ -249,7 +248,7 @@ func (r *Rounder) publish(p Plan) Rounded {
 		w = min(max(w, 1), r.max)
 		out.Weights[item.decision] = w
 		out.Shares[item.decision] = math.Pow(float64(w), 1/r.exponent)
-		r.held[p.Decisions[item.decision].Backend] = heldWeight{input: item.input, published: item.published, weight: w}
+		r.held[p.Decisions[item.decision].Backend] = heldWeight{input: item.input, published: item.published}
 	}
 	if len(r.held) > 2*len(p.Decisions) {
 		r.forget(p)

@@ -56,8 +56,10 @@ func (c attachCommand) Run(ctx context.Context, s *streams) error {
 		defer cancel()
 		fleet.Close(closing)
 	}()
-	if !wait(ctx, c.Watch) {
+	select {
+	case <-ctx.Done():
 		return nil
+	case <-time.After(c.Watch):
 	}
 	document := status.FromSnapshots(programVersion(), fleet.Snapshots())
 	if err := writeDocument(s.out, document, c.Output); err != nil {
@@ -111,17 +113,6 @@ func failedTargets(d status.Document) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
 
 // choose picks the backends to tune, and says why when there are none.
