@@ -14,7 +14,7 @@ func (m *member) readmit(now time.Time, seconds float64, canPulse bool) {
 	pulse, well := m.ejection.step(now, m.now.completed, m.now.failed, m.now.inFlight, seconds, canPulse)
 	switch {
 	case well:
-		m.ejection = ejection{}
+		m.ejection = nil
 		m.failures = failures{}
 	case pulse > 0:
 		m.note = reason{cause: becausePulse, age: pulse}
@@ -41,7 +41,7 @@ func (p *Pool) eject(now time.Time, t *tally) {
 		if worst.fresh {
 			t.fresh--
 		}
-		worst.ejection.eject(now)
+		worst.ejection = newEjection(now)
 		worst.ejection.failed, worst.ejection.rest = worst.failures.share(), t.failures.share()
 		worst.serving = false
 	}
@@ -76,79 +76,69 @@ func (p *Pool) spare(all failures) {
 // towards what the law wants.
 func (p *Pool) hold(weights []float64) {
 	in := p.scratch.held[:0]
+	learned := p.choice.law == p.capacity
+	exact := p.choice.law == p.static
+	narrow := math.Log1p(p.config.Limits.Deadband)
 	var sum, count float64
 	for i, m := range p.members {
-		h := m.held
-		h.want = p.wanted(i, weights[i]/m.capacity)
-		in = append(in, h)
+		h := heldLog{held: m.held, known: m.known, stays: !m.serving, width: narrow}
+		if !p.panics {
+			h.trust = staleTrust(m.age, p.config.Limits.StaleAfter)
+		}
+		if learned {
+			h.want = p.capacity.logs[i]
+			if h.trust == 1 { // the way back to the configured share is not a guess
+				h.width = max(narrow, min(p.capacity.deviations[i], maxDeadband))
+			}
+		} else {
+			h.want = math.Log(weights[i] / m.capacity)
+		}
 		if m.serving {
 			sum += h.want
 			count++
 		}
+		in = append(in, h)
 	}
 	center := sum / max(count, 1)
-	exact := p.choice.law == p.static
-	for i, m := range p.members {
+	for i := range in {
 		h := &in[i]
-		trust := staleTrust(m.age, p.config.Limits.StaleAfter)
-		if p.panics {
-			trust = 0
-		}
-		h.want = (h.want - center) * trust
-		deviation := p.deviation(i)
-		if trust < 1 {
-			deviation = 0 // the way back to the configured share is not a guess
-		}
-		h.width = deadbandWidth(p.config.Limits.Deadband, deviation)
+		h.want = (h.want - center) * h.trust
 		switch {
 		case exact: // nothing is estimated in a configured share
 			h.held, h.known = h.want, true
-		case !m.serving:
-			h.want, h.width = h.held, 0 // waits with what it had
+		case h.stays:
+			h.want, h.width = h.held, 0
 		}
 	}
 	p.scratch.held = in
 	p.deadband.move(in)
-	for i, m := range p.members {
-		m.take(in[i], p.deviation(i))
-	}
-}
-
-// wanted is the logarithm of what the law wants relative to the configured
-// capacity. The law that works in logarithms is spared the way back.
-func (p *Pool) wanted(i int, ratio float64) float64 {
-	if p.choice.law == p.capacity {
-		return p.capacity.log(i)
-	}
-	return math.Log(ratio)
 }
 
 // visible is the least relative change of a weight that is worth a new sentence.
 const visible = 0.03
 
-func (m *member) take(h heldLog, deviation float64) {
-	if h.held != m.held.held {
+// publish gives backend i the logarithm that hold has found for it.
+func (p *Pool) publish(i int, m *member) {
+	h := &p.scratch.held[i]
+	if h.held != m.held || !m.known {
+		m.held, m.known = h.held, h.known
 		m.factor = math.Exp(h.held)
 	}
 	// What is said changes only when a person would see a difference.
-	if math.Abs(m.factor-m.said) > visible*m.said || h.moved {
-		m.said, m.deviation = m.factor, deviation
+	if h.moved || math.Abs(m.factor-m.said) > visible*m.said {
+		m.said, m.deviation = m.factor, 0
+		if p.choice.law == p.capacity {
+			m.deviation = p.capacity.deviations[i]
+		}
 	}
-	m.held = h
-}
-
-func (p *Pool) deviation(i int) float64 {
-	if p.choice.law == p.capacity {
-		return p.capacity.deviation(i)
-	}
-	return 0
 }
 
 // share turns the published logarithms into weights within the limits.
 func (p *Pool) share(now time.Time, first bool) {
-	in, of := p.scratch.bounded[:0], p.scratch.boundedOf[:0]
+	in := p.scratch.bounded[:0]
 	var before, counted float64
 	for i, m := range p.members {
+		p.publish(i, m)
 		if !m.serving {
 			continue
 		}
@@ -157,8 +147,6 @@ func (p *Pool) share(now time.Time, first bool) {
 		if m.note.cause == becauseFailures {
 			wish *= m.note.factor
 		}
-		in = append(in, bounded{wish: wish})
-		of = append(of, i)
 		// The first step starts from the weights that it finds.
 		if first && isNumber(m.inForce) {
 			m.weight = m.inForce
@@ -167,13 +155,18 @@ func (p *Pool) share(now time.Time, first bool) {
 			before += m.weight
 			counted++
 		}
+		in = append(in, bounded{wish: wish, weight: m.weight})
 	}
-	p.scratch.bounded, p.scratch.boundedOf = in, of
-	for k, i := range of {
-		in[k].low, in[k].high = stepBounds(p.config.Limits, p.members[i].weight*counted/before)
+	p.scratch.bounded = in
+	for k := range in {
+		in[k].low, in[k].high = stepBounds(p.config.Limits, in[k].weight*counted/before)
 	}
 	fit(in, p.config.Limits)
-	for k, i := range of {
-		p.members[i].weight = in[k].weight
+	k := 0
+	for _, m := range p.members {
+		if m.serving {
+			m.weight = in[k].weight
+			k++
+		}
 	}
 }

@@ -36,8 +36,8 @@ import (
 // The same filter again with expected = e^y·C·u·Σq/Σ(e^y·C·u), u the reported
 // utilization. The two can only be compared in ratios, so the median of y − x is
 // taken off. A report is believed unless it claims over 0.4 more or 0.1 less (and
-// a standard deviation) than latency shows: an overstated capacity shows in
-// latency, an understated one hardly does. Believed, y is published, else x. A
+// as much as latency may be off) than latency shows: an overstated capacity shows
+// in latency, an understated one hardly does. Believed, y is published, else x. A
 // pool may mix the two. Under round robin nothing keeps latency steady, and y
 // alone is used.
 //
@@ -89,19 +89,24 @@ type capacity struct {
 	leak    float64
 	witness witness
 
-	pace      pace
-	states    []capacityState
-	index     map[string]int
-	latency   noise
-	reports   noise
-	demand    pace
-	last      time.Time
-	spread    bool
-	weights   []float64
-	leads     []float64 // logs of the shares in force
-	offsets   []float64
-	haveSteps bool
-	lastZero  float64
+	pace    pace
+	states  []capacityState
+	names   []string // of the states
+	index   map[string]int
+	latency noise
+	reports noise
+	demand  pace
+	last    time.Time
+	spread  bool
+	weights []float64
+	// logs are the logarithms of the weights over the configured capacities,
+	// deviations the estimates' standard deviations: both for the pool, which
+	// holds logarithms and need not take them again.
+	logs, deviations []float64
+	leads            []float64 // logs of the shares in force
+	offsets          []float64
+	haveSteps        bool
+	lastZero         float64
 }
 
 // witness says what the law may learn from.
@@ -116,15 +121,18 @@ const (
 )
 
 type capacityState struct {
-	name       string
-	held       average // in flight
-	latency    filter
-	reported   filter
-	hasReport  bool
-	doubted    bool
-	published  float64
-	byReport   bool
-	lastReport time.Time
+	held    average // in flight
+	latency filter
+	report  *reportState // nil until it has reported
+}
+
+// reportState is what a backend's load reports show.
+type reportState struct {
+	filter
+	last time.Time
+	// doubted is that the reports do not agree with latency, used that they are
+	// what is published.
+	doubted, used bool
 }
 
 const (
@@ -192,9 +200,9 @@ func (c *capacity) Weights(now time.Time, in []Observation) []float64 {
 
 // align brings the states into the order of the observations.
 func (c *capacity) align(in []Observation) {
-	same := len(c.states) == len(in)
+	same := len(c.names) == len(in)
 	for i := 0; same && i < len(in); i++ {
-		same = c.states[i].name == in[i].Backend
+		same = c.names[i] == in[i].Backend
 	}
 	if same {
 		return
@@ -214,16 +222,20 @@ func (c *capacity) align(in []Observation) {
 			x = min(max(lead, -maxLog), maxLog)
 		}
 		states[i] = capacityState{
-			name: in[i].Backend, held: newAverage(quietMemory),
-			latency: newFilter(x, latencyDrift, capacitySpread), reported: newFilter(x, reportDrift, 0),
+			held:    newAverage(quietMemory),
+			latency: newFilter(x, latencyDrift, capacitySpread),
 		}
 	}
 	clear(c.index)
+	c.names = c.names[:0]
 	for i := range in {
 		c.index[in[i].Backend] = i
+		c.names = append(c.names, in[i].Backend)
 	}
 	c.states = states
 	c.weights = make([]float64, len(in))
+	c.logs = make([]float64, len(in))
+	c.deviations = make([]float64, len(in))
 	c.offsets = make([]float64, 0, len(in))
 }
 
@@ -262,24 +274,35 @@ func (c *capacity) learnFromLatency(in []Observation, center, seconds float64) {
 	if !(t > 0) || math.IsInf(t, 0) {
 		return
 	}
+	var sum, count float64
 	for i := range in {
-		f := &c.states[i].latency
-		if !usable(&in[i]) || !in[i].Settled {
-			f.forget(seconds)
-			continue
+		s := &c.states[i]
+		if usable(&in[i]) && in[i].Settled {
+			lead := c.leads[i] - center - s.latency.x
+			if !isNumber(lead) {
+				lead = 0 // nothing is known of what is in force: the plan is
+			}
+			expected := in[i].InFlight / t
+			if c.leak > 0 {
+				expected *= math.Exp(c.leak * s.latency.x)
+			}
+			done := s.discount(in[i].Completed, expected, &in[i])
+			s.latency.update(done, expected, lead, in[i].Seconds, &c.latency)
+		} else {
+			s.latency.forget(seconds)
 		}
-		lead := c.leads[i] - center - f.x
-		if !isNumber(lead) {
-			lead = 0 // nothing is known of what is in force: the plan is
+		if in[i].InService {
+			sum += s.latency.x
+			count++
 		}
-		expected := in[i].InFlight / t
-		if c.leak > 0 {
-			expected *= math.Exp(c.leak * f.x)
-		}
-		done := c.states[i].discount(in[i].Completed, expected, &in[i])
-		f.update(done, expected, lead, in[i].Seconds, &c.latency)
 	}
-	c.centerOn(in, func(s *capacityState) *float64 { return &s.latency.x })
+	// Only ratios are known. Centring over those out of service too would let an
+	// ejected backend's estimate drift away.
+	mean := sum / max(count, 1)
+	for i := range c.states {
+		f := &c.states[i].latency
+		f.x = min(max(f.x-mean, -maxLog), maxLog)
+	}
 }
 
 // discount returns what the backend is taken to have done. A backend with hardly
@@ -287,39 +310,22 @@ func (c *capacity) learnFromLatency(in []Observation, center, seconds float64) {
 // slow core, a distant zone), and moving work would go on for ever, as that
 // changes nothing. Such surprises count less the quieter the backend is.
 func (s *capacityState) discount(done, expected float64, o *Observation) float64 {
-	held := s.held.add(o.InFlight, o.Seconds)
-	if held >= quiet {
-		return done
-	}
-	share := held / quiet
-	return expected + (done-expected)*share*share
+	s.held.add(o.InFlight, o.Seconds)
+	return expected + (done-expected)*s.evidence()
 }
 
-// centerOn takes the mean over the backends in service off every estimate: only
-// ratios are known. Centring over others would let an ejected backend's
-// estimate drift away.
-func (c *capacity) centerOn(in []Observation, x func(*capacityState) *float64) {
-	var sum, count float64
-	for i := range in {
-		if in[i].InService {
-			sum += *x(&c.states[i])
-			count++
-		}
-	}
-	if count == 0 {
-		return
-	}
-	for i := range in {
-		value := x(&c.states[i])
-		*value = min(max(*value-sum/count, -maxLog), maxLog)
-	}
+// evidence is how much a backend's pace counts: 1 with something in flight at all
+// times, less and less below that.
+func (s *capacityState) evidence() float64 {
+	share := min(s.held.value/quiet, 1)
+	return share * share
 }
 
 func (c *capacity) learnFromReports(now time.Time, in []Observation, seconds float64) {
 	var busy, completed float64
 	for i := range in {
 		if c.reportUsable(&in[i]) {
-			busy += math.Exp(c.states[i].reported.x) * in[i].Capacity * in[i].Utilization
+			busy += math.Exp(c.states[i].reported().x) * in[i].Capacity * in[i].Utilization
 			completed += in[i].Completed
 		}
 	}
@@ -328,19 +334,27 @@ func (c *capacity) learnFromReports(now time.Time, in []Observation, seconds flo
 	}
 	perRequest := c.demand.add(busy, completed, seconds)
 	for i := range in {
-		s := &c.states[i]
 		if !c.reportUsable(&in[i]) {
 			continue
 		}
-		if !s.hasReport {
-			s.hasReport = true
-			s.reported.x = s.latency.x
-		}
-		s.lastReport = now
-		expected := math.Exp(s.reported.x) * in[i].Capacity * in[i].Utilization / perRequest
-		s.reported.update(in[i].Completed, expected, 0, in[i].Seconds, &c.reports)
-		s.reported.x = min(max(s.reported.x, -2*maxLog), 2*maxLog)
+		r := c.states[i].reported()
+		r.last = now
+		expected := math.Exp(r.x) * in[i].Capacity * in[i].Utilization / perRequest
+		r.update(in[i].Completed, expected, 0, in[i].Seconds, &c.reports)
+		r.x = min(max(r.x, -2*maxLog), 2*maxLog)
 	}
+}
+
+// reported is what is known from reports; at first it is what latency shows.
+func (s *capacityState) reported() *reportState {
+	if s.report == nil {
+		s.report = &reportState{filter: newFilter(s.latency.x, reportDrift, 0)}
+	}
+	return s.report
+}
+
+func (r *reportState) fresh(now time.Time) bool {
+	return r != nil && now.Sub(r.last) <= reportLimit
 }
 
 // reportUsable leaves out what cannot be a share of a capacity: nothing used
@@ -356,20 +370,24 @@ func (c *capacity) publish(now time.Time, in []Observation) {
 	low, high := math.Inf(1), math.Inf(-1)
 	for i := range in {
 		s := &c.states[i]
-		s.byReport = s.hasReport && now.Sub(s.lastReport) <= reportLimit
-		s.published = 0
+		published := 0.0
 		if c.witness == byBoth {
-			s.published = s.latency.x
+			published = s.latency.x
 		}
-		if s.byReport && c.witness == byBoth {
-			s.judge(s.reported.x - zero - s.latency.x)
-			s.byReport = !s.doubted
+		if r := s.report; r != nil {
+			r.used = r.fresh(now)
+			if r.used && c.witness == byBoth {
+				unsure := math.Sqrt(s.latency.v) + believeAbove*(1-s.evidence())
+				r.judge(r.x-zero-s.latency.x, unsure)
+				r.used = !r.doubted
+			}
+			if r.used {
+				published = min(max(r.x-zero, -maxLog), maxLog)
+			}
 		}
-		if s.byReport {
-			s.published = min(max(s.reported.x-zero, -maxLog), maxLog)
-		}
+		c.logs[i], c.deviations[i] = published, s.deviation()
 		if in[i].InService {
-			low, high = min(low, s.published), max(high, s.published)
+			low, high = min(low, published), max(high, published)
 		}
 	}
 	if high-low > equalUntil {
@@ -380,17 +398,11 @@ func (c *capacity) publish(now time.Time, in []Observation) {
 	for i := range in {
 		c.weights[i] = in[i].Capacity
 		if c.spread {
-			c.weights[i] *= math.Exp(c.states[i].published)
+			c.weights[i] *= math.Exp(c.logs[i])
+		} else {
+			c.logs[i] = 0
 		}
 	}
-}
-
-// log is the logarithm of backend i's weight over its configured capacity.
-func (c *capacity) log(i int) float64 {
-	if !c.spread {
-		return 0
-	}
-	return c.states[i].published
 }
 
 // zero is the median of what reports claim beyond latency: each of the two
@@ -399,8 +411,8 @@ func (c *capacity) zero(now time.Time, in []Observation) float64 {
 	c.offsets = c.offsets[:0]
 	for i := range in {
 		s := &c.states[i]
-		if in[i].InService && s.hasReport && now.Sub(s.lastReport) <= reportLimit {
-			offset := s.reported.x
+		if in[i].InService && s.report.fresh(now) {
+			offset := s.report.x
 			if c.witness == byBoth {
 				offset -= s.latency.x
 			}
@@ -418,38 +430,45 @@ func (c *capacity) zero(now time.Time, in []Observation) float64 {
 // latency and an understated one hardly does; a slow core or some distance
 // must not count as a lie. Hence the two different widths, and half of them to
 // be believed again.
-func (s *capacityState) judge(claim float64) {
-	deviation := math.Sqrt(s.latency.v)
-	above, below := believeAbove+deviation, believeBelow+deviation
-	if s.doubted {
-		s.doubted = claim > above/2 || claim < -below/2
+//
+// claim is what the report claims beyond latency, as a logarithm, and unsure how
+// far latency itself may be off: by the filter's standard deviation, and by what
+// is not counted of a quiet backend's pace. A lie there ends its own quiet.
+func (r *reportState) judge(claim, unsure float64) {
+	above, below := believeAbove+unsure, believeBelow+unsure
+	if r.doubted {
+		r.doubted = claim > above/2 || claim < -below/2
 	} else {
-		s.doubted = claim > above || claim < -below
+		r.doubted = claim > above || claim < -below
 	}
 }
 
-// deviation is the standard deviation of the estimate that backend i is
-// published with.
-func (c *capacity) deviation(i int) float64 {
-	s := &c.states[i]
-	if s.byReport {
-		return math.Sqrt(s.reported.v)
+// deviation is the standard deviation of the estimate that is published.
+func (s *capacityState) deviation() float64 {
+	if s.report != nil && s.report.used {
+		return math.Sqrt(s.report.v)
 	}
 	return math.Sqrt(s.latency.v)
 }
 
-// cause says what backend i's weight comes from, and for a report that is not
-// believed, what it claims as a multiple of what latency shows.
-func (c *capacity) cause(i int) (because cause, claim float64) {
-	s := &c.states[i]
+// cause says what backend i's weight comes from.
+func (c *capacity) cause(i int) cause {
+	r := c.states[i].report
 	switch {
 	case !c.spread:
-		return becauseEqual, 0
-	case s.byReport:
-		return becauseReport, 0
-	case s.doubted && s.hasReport && c.witness == byBoth:
-		return becauseDoubted, math.Exp(s.reported.x - c.lastZero - s.latency.x)
+		return becauseEqual
+	case r != nil && r.used:
+		return becauseReport
+	case r != nil && r.doubted && c.witness == byBoth:
+		return becauseDoubted
 	default:
-		return becauseLatency, 0
+		return becauseLatency
 	}
+}
+
+// claim is what backend i's report claims to be its capacity, as a multiple of
+// what latency shows.
+func (c *capacity) claim(i int) float64 {
+	s := &c.states[i]
+	return math.Exp(s.report.x - c.lastZero - s.latency.x)
 }

@@ -14,7 +14,6 @@ import "time"
 // for a moment. A pulse of 50 ms costs some tens of requests at most, once in
 // an ever longer while.
 type ejection struct {
-	out   bool
 	delay time.Duration
 	// next is when the next pulse is due; pulsed when the last one was given,
 	// zero when none is under way.
@@ -41,8 +40,8 @@ const (
 	goodShare = 0.2
 )
 
-func (e *ejection) eject(now time.Time) {
-	*e = ejection{out: true, delay: firstDelay, pulse: firstPulse, next: now.Add(firstDelay)}
+func newEjection(now time.Time) *ejection {
+	return &ejection{delay: firstDelay, pulse: firstPulse, next: now.Add(firstDelay)}
 }
 
 // step returns how long a pulse to give now (0: none) and whether the backend

@@ -2,62 +2,76 @@ package scorer
 
 import "time"
 
-// maxSentences is how many reasons are put in words anew in one step. In a pool
-// of thousands most of them change by a few per cent at every step, and may be
-// some steps late; a reason of another kind never is.
+// maxSentences is about how many reasons are put in words anew in one step. In a
+// pool of thousands most of them change by a few per cent at every step, and wait
+// for their turn; a reason of another kind never does.
 const maxSentences = 500
 
-// explain puts the reason for every member's weight in words.
-func (p *Pool) explain(now time.Time) {
-	sentences, next := 0, 0
-	for k := range p.members {
-		// Beginning where the last step ended, so that everybody has a turn.
-		i := (p.explained + k) % len(p.members)
-		m := p.members[i]
-		r := p.reasonOf(i, m, now)
-		if r == m.shown || (sentences >= maxSentences && r.cause == m.shown.cause && r.thin == m.shown.thin) {
-			continue
-		}
-		m.shown, m.why = r, r.String()
-		if sentences++; sentences == maxSentences {
-			next = i + 1
-		}
+// explain puts the reason for member i's weight in words.
+func (p *Pool) explain(i int, m *member, now time.Time) {
+	because := p.causeOf(i, m, now)
+	turns := uint64(1 + len(p.members)/maxSentences)
+	if because == m.shown.cause && p.thin == m.thin && (p.seq+uint64(i))%turns != 0 {
+		return
 	}
-	p.explained = next
+	m.thin = p.thin
+	if r := p.reasonFor(because, i, m, now); r != m.shown {
+		m.shown, m.why = r, r.String()
+	}
 }
 
-func (p *Pool) reasonOf(i int, m *member, now time.Time) reason {
+// causeOf finds what decided member i's weight.
+func (p *Pool) causeOf(i int, m *member, now time.Time) cause {
 	switch {
 	case m.Condition == Down:
-		return reason{cause: becauseDown}
+		return becauseDown
 	case m.Condition == Draining:
-		return reason{cause: becauseDraining}
-	case m.ejection.out && m.note.cause == becausePulse:
-		return m.note
-	case m.ejection.out:
-		wait := max(m.ejection.next.Sub(now), 0).Round(time.Second)
-		return reason{cause: becauseEjected, factor: m.ejection.failed, rest: m.ejection.rest, age: wait}
+		return becauseDraining
+	case m.ejection != nil && m.note.cause == becausePulse:
+		return becausePulse
+	case m.ejection != nil:
+		return becauseEjected
 	case p.panics:
-		return reason{cause: becausePanic}
+		return becausePanic
 	case m.note.cause == becauseFailures:
-		return reason{cause: becauseFailures, factor: coarse(m.note.factor)}
+		return becauseFailures
 	case !m.joined.IsZero() && !p.settled(m, now):
-		return reason{cause: becauseSlowStart, factor: coarse(slowStart(m.joined, now, p.config.Limits.SlowStart))}
+		return becauseSlowStart
 	case p.choice.law == p.static:
-		return reason{cause: becauseConfigured}
+		return becauseConfigured
 	case m.age < 0:
-		return reason{cause: becauseSilent}
+		return becauseSilent
 	case m.age > p.config.Limits.StaleAfter:
-		return reason{cause: becauseStale, age: m.age.Round(time.Second)}
+		return becauseStale
+	case p.choice.law == p.capacity:
+		return p.capacity.cause(i)
+	default:
+		return becauseConnections
 	}
-	r := reason{cause: becauseConnections, factor: m.said, thin: p.thin}
-	if p.choice.law == p.capacity {
-		r.cause, r.rest = p.capacity.cause(i)
-		r.rest = coarse(r.rest)
-		r.deviation = m.deviation
-		if r.cause == becauseEqual {
-			r.factor, r.deviation = 0, 0
-		}
+}
+
+// reasonFor adds the figures to a cause.
+func (p *Pool) reasonFor(because cause, i int, m *member, now time.Time) reason {
+	r := reason{cause: because}
+	switch because {
+	case becausePulse:
+		return m.note
+	case becauseEjected:
+		r.factor, r.rest = m.ejection.failed, m.ejection.rest
+		r.age = max(m.ejection.next.Sub(now), 0).Round(time.Second)
+	case becauseFailures:
+		r.factor = coarse(m.note.factor)
+	case becauseSlowStart:
+		r.factor = coarse(slowStart(m.joined, now, p.config.Limits.SlowStart))
+	case becauseStale:
+		r.age = m.age.Round(time.Second)
+	case becauseEqual:
+		r.thin = p.thin
+	case becauseLatency, becauseReport, becauseConnections:
+		r.factor, r.deviation, r.thin = m.said, m.deviation, p.thin
+	case becauseDoubted:
+		r.factor, r.deviation, r.thin = m.said, m.deviation, p.thin
+		r.rest = coarse(p.capacity.claim(i))
 	}
 	return r
 }

@@ -107,8 +107,7 @@ func TestFailuresAreRelativeToTheRest(t *testing.T) {
 }
 
 func TestEjectionReadmitsAfterThreeGoodPulses(t *testing.T) {
-	var e ejection
-	e.eject(start)
+	e := newEjection(start)
 	healthyFrom := start.Add(20 * time.Second)
 	var pulses []time.Duration
 	for at := time.Second; at <= 2*time.Minute; at += time.Second {
@@ -143,8 +142,7 @@ func TestEjectionReadmitsAfterThreeGoodPulses(t *testing.T) {
 }
 
 func TestEjectionOpensLongerWhenNobodyCame(t *testing.T) {
-	var e ejection
-	e.eject(start)
+	e := newEjection(start)
 	var got []time.Duration
 	for at := time.Second; at <= 40*time.Second; at += time.Second {
 		if pulse, _ := e.step(start.Add(at), 0, 0, 0, 1, true); pulse > 0 {
@@ -161,8 +159,7 @@ func TestEjectionOpensLongerWhenNobodyCame(t *testing.T) {
 }
 
 func TestEjectionStuckRequestsAreNoGoodSign(t *testing.T) {
-	var e ejection
-	e.eject(start)
+	e := newEjection(start)
 	for at := time.Second; at <= 8*time.Second; at += time.Second {
 		if _, readmit := e.step(start.Add(at), 0, 0, 3, 1, true); readmit {
 			t.Fatal("readmitted although its requests never came back")
@@ -174,8 +171,7 @@ func TestEjectionStuckRequestsAreNoGoodSign(t *testing.T) {
 }
 
 func TestEjectionWithoutPulsesNeedsHealthRequests(t *testing.T) {
-	var e ejection
-	e.eject(start)
+	e := newEjection(start)
 	for at := time.Second; at <= time.Hour; at += time.Second {
 		if pulse, readmit := e.step(start.Add(at), 0, 0, 0, 1, false); pulse > 0 || readmit {
 			t.Fatalf("pulse %v, readmit %v without a target that can pulse", pulse, readmit)

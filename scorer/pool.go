@@ -3,7 +3,6 @@ package scorer
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"time"
@@ -29,9 +28,6 @@ type Pool struct {
 	// panics that the last step was in panic.
 	thin, panics bool
 
-	// explained is where the next step begins to put reasons in words.
-	explained int
-
 	seq     uint64
 	booted  bool // a step has seen backends
 	last    time.Time
@@ -42,6 +38,9 @@ type Pool struct {
 type poolTarget struct {
 	name    string
 	inForce InForce
+	// shares are what it has in force, in the order of the members; NaN for one
+	// that it does not know.
+	shares []float64
 }
 
 // member is one backend and all that the pool remembers of it.
@@ -50,23 +49,19 @@ type member struct {
 	// capacity is the configured one with mean 1 over the pool: cores or
 	// percent, its scale means nothing.
 	capacity float64
-	signals  signals
 	now      merged
 	age      time.Duration // of the newest report, negative without any
 	fresh    bool
-	smoothed smoothedSignals
-	failures failures
-	ejection ejection
+	ejection *ejection // nil while it is not ejected
 	// serving is whether it was in service after the last step, and joined
 	// when that began; zero for one that was there from the start.
 	serving bool
 	joined  time.Time
-	// held is the published logarithm relative to the configured capacity.
-	held heldLog
-	// shares are what each of the pool's targets has in force, NaN for one that
-	// does not know the backend.
-	shares []float64
-	// inForce is their mean by traffic.
+	// held is the published logarithm relative to the configured capacity, once
+	// one is known.
+	held  float64
+	known bool
+	// inForce is the mean of what the targets have in force, by traffic.
 	inForce float64
 	// factor is e^held; said and deviation are the factor that was last put in
 	// words and the estimate's deviation then.
@@ -75,9 +70,18 @@ type member struct {
 	// starts from.
 	weight float64
 	// note is what a guard did to it in this step; shown is the reason that why
-	// puts in words.
+	// puts in words, and thin what Pool.thin was then.
 	note, shown reason
 	why         string
+	thin        bool
+	// place is its index among the members.
+	place int
+
+	// What only the beginning of a step needs stands apart from what all of it
+	// goes through.
+	signals  signals
+	failures failures
+	smoothed []average // of the score's signals, parallel to scoreMaker.signals
 }
 
 // scratch is memory that is used again at every step.
@@ -85,10 +89,6 @@ type scratch struct {
 	observations []Observation
 	held         []heldLog
 	bounded      []bounded
-	boundedOf    []int
-	inputs       []scoreInput
-	values       []float64
-	scores       []float64
 }
 
 // New returns a pool without backends. It fails on limits that contradict each
@@ -101,12 +101,8 @@ func New(config Config) (*Pool, error) {
 	p := &Pool{
 		config: config, byName: map[string]*member{},
 		kind:     newKindJudge(config.Kind),
+		maker:    newScoreMaker(config.Score.Coefficients),
 		capacity: newCapacity(), goals: newConnections(), static: &static{},
-	}
-	for _, name := range slices.Sorted(maps.Keys(config.Score.Coefficients)) {
-		if k := config.Score.Coefficients[name]; k > 0 {
-			p.maker.signals = append(p.maker.signals, scoreSignal{name: name, coefficient: k})
-		}
 	}
 	return p, nil
 }
@@ -125,13 +121,19 @@ func (p *Pool) SetBackends(backends []Backend) {
 		}
 		m := p.byName[b.Name]
 		if m == nil {
-			m = &member{factor: 1, smoothed: p.maker.newSmoothed(p.config.Score.Window.Seconds())}
+			m = p.newMember()
 		}
 		m.Backend = b
 		next[b.Name] = m
 		members = append(members, m)
 	}
 	slices.SortFunc(members, func(a, b *member) int { return cmp.Compare(a.Name, b.Name) })
+	for t := range p.targets {
+		p.targets[t].follow(members, p.byName)
+	}
+	for i, m := range members {
+		m.place = i
+	}
 	p.members, p.byName = members, next
 	var total float64
 	for _, m := range members {
@@ -140,6 +142,45 @@ func (p *Pool) SetBackends(backends []Backend) {
 	for _, m := range members {
 		m.capacity = m.Capacity * float64(len(members)) / total
 	}
+}
+
+func (p *Pool) newMember() *member {
+	m := &member{
+		factor:   1,
+		smoothed: make([]average, len(p.maker.signals)),
+	}
+	for k := range m.smoothed {
+		m.smoothed[k] = newAverage(p.config.Score.Window.Seconds())
+	}
+	return m
+}
+
+// score notes what the score takes of each signal: of a number of things what there
+// is now, of a share its moving average.
+func (m *member) score(maker *scoreMaker, seconds float64) {
+	for k := range maker.signals {
+		value := m.now.signal(maker.signals[k].name)
+		if !maker.signals[k].count && !math.IsNaN(value) {
+			value = m.smoothed[k].add(value, seconds)
+		}
+		if m.Condition == Down {
+			value = math.NaN()
+		}
+		maker.note(k, value)
+	}
+}
+
+// follow brings the shares into the order of the next members; before are the
+// members up to now.
+func (t *poolTarget) follow(next []*member, before map[string]*member) {
+	shares := make([]float64, len(next))
+	for i, m := range next {
+		shares[i] = math.NaN()
+		if before[m.Name] != nil {
+			shares[i] = t.shares[m.place]
+		}
+	}
+	t.shares = shares
 }
 
 // Observe takes a report. It returns false for a backend that is not a member;
@@ -158,33 +199,31 @@ func (p *Pool) Applied(target string, f InForce) {
 	at := slices.IndexFunc(p.targets, func(t poolTarget) bool { return t.name == target })
 	if at < 0 {
 		at = len(p.targets)
-		p.targets = append(p.targets, poolTarget{name: target})
+		p.targets = append(p.targets, poolTarget{name: target, shares: make([]float64, len(p.members))})
+		p.targets[at].clear()
 	}
 	p.targets[at].inForce = InForce{Origin: f.Origin, Algorithm: f.Algorithm, Pulses: f.Pulses}
 	if len(f.Shares) == 0 {
 		return
 	}
-	for _, m := range p.members {
-		m.setShare(at, math.NaN())
-	}
+	p.targets[at].clear()
 	for _, s := range f.Shares {
 		if m := p.byName[s.Backend]; m != nil {
-			m.setShare(at, s.Weight)
+			p.targets[at].shares[m.place] = s.Weight
 		}
 	}
 }
 
-func (m *member) setShare(target int, share float64) {
-	for len(m.shares) <= target {
-		m.shares = append(m.shares, math.NaN())
+func (t *poolTarget) clear() {
+	for i := range t.shares {
+		t.shares[i] = math.NaN()
 	}
-	m.shares[target] = share
 }
 
 // Probed takes the outcome of a health request that was made to an ejected
 // backend, for targets that cannot pulse: three good ones in a row readmit it.
 func (p *Pool) Probed(now time.Time, backend string, ok bool) {
-	if m := p.byName[backend]; m != nil && m.ejection.out {
+	if m := p.byName[backend]; m != nil && m.ejection != nil {
 		m.ejection.probed(now, ok)
 	}
 }

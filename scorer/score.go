@@ -1,6 +1,10 @@
 package scorer
 
-import "math"
+import (
+	"maps"
+	"math"
+	"slices"
+)
 
 // scoreMaker computes how busy every backend is for its capacity:
 //
@@ -8,30 +12,36 @@ import "math"
 //
 // where a is the amount of a signal on a backend: the count for connections,
 // and share·C for signals that are shares of a capacity already (cpu, memory,
-// utilization, named metrics), these through a moving average. Each signal is
-// a multiple of the pool's mean per capacity, so that 1 is a fair share, and
-// signals of different units can be added: in a raw sum of connections and cpu
-// percent the hundreds drown the tens, and with hosts of unequal size the small
-// ones are always overloaded (max/mean 2.3).
+// utilization, named metrics), these through a moving average. C is the capacity
+// as it is known now: the law's where it has learned one, the configured one
+// otherwise. Each signal is a multiple of the pool's mean per capacity, so that 1
+// is a fair share, and signals of different units can be added: in a raw sum of
+// connections and cpu percent the hundreds drown the tens, and with hosts of
+// unequal size the small ones are always overloaded (max/mean 2.3).
 type scoreMaker struct {
 	signals []scoreSignal
+	// capacities and, for each signal, values are one step's, in the order of the
+	// backends; out and weights are what is made of them.
+	capacities   []float64
+	values       [][]float64
+	out, weights []float64
 }
 
 type scoreSignal struct {
 	name        string
 	coefficient float64
+	count       bool // a number of things, not a share of a capacity
 }
 
-// smoothedSignals is one backend's moving averages, parallel to
-// scoreMaker.signals.
-type smoothedSignals []average
-
-func (s *scoreMaker) newSmoothed(window float64) smoothedSignals {
-	out := make(smoothedSignals, len(s.signals))
-	for i := range out {
-		out[i] = newAverage(window)
+func newScoreMaker(coefficients map[string]float64) scoreMaker {
+	var s scoreMaker
+	for _, name := range slices.Sorted(maps.Keys(coefficients)) {
+		if k := coefficients[name]; k > 0 {
+			s.signals = append(s.signals, scoreSignal{name, k, name == signalConnections})
+		}
 	}
-	return out
+	s.values = make([][]float64, len(s.signals))
+	return s
 }
 
 const signalConnections = "connections"
@@ -57,59 +67,61 @@ func (m *merged) signal(name string) float64 {
 	}
 }
 
-// scoreInput is one backend's smoothed signals and its capacity.
-type scoreInput struct {
-	capacity float64
-	signals  []float64
+// begin starts a step.
+func (s *scoreMaker) begin() {
+	s.capacities = s.capacities[:0]
+	for k := range s.values {
+		s.values[k] = s.values[k][:0]
+	}
 }
 
-// scores fills out with one score for each backend; NaN where no signal of it
-// is known. A signal that one backend lacks is left out of that backend's score
-// alone.
-func (s *scoreMaker) scores(in []scoreInput, out []float64) {
-	for i := range out {
-		out[i] = 0
-	}
-	weights := make([]float64, len(in))
+// note takes signal k of the next backend, NaN for one that it does not have.
+func (s *scoreMaker) note(k int, value float64) { s.values[k] = append(s.values[k], value) }
+
+// add takes the capacity of the next backend.
+func (s *scoreMaker) add(capacity float64) { s.capacities = append(s.capacities, capacity) }
+
+// scores returns one score for each backend that was added; NaN where no signal of
+// it is known. A signal that one backend lacks is left out of that backend's score
+// alone. The slice is good until the next step.
+func (s *scoreMaker) scores() []float64 {
+	s.out = slices.Grow(s.out[:0], len(s.capacities))[:len(s.capacities)]
+	s.weights = slices.Grow(s.weights[:0], len(s.capacities))[:len(s.capacities)]
+	clear(s.out)
+	clear(s.weights)
 	for k := range s.signals {
-		s.addSignal(k, in, out, weights)
+		s.addSignal(&s.signals[k], s.values[k])
 	}
-	for i := range out {
-		if weights[i] == 0 {
-			out[i] = math.NaN()
-			continue
-		}
-		out[i] /= weights[i]
+	for i := range s.out {
+		s.out[i] /= s.weights[i] // NaN for 0/0
 	}
+	return s.out
 }
 
-func (s *scoreMaker) addSignal(k int, in []scoreInput, out, weights []float64) {
-	count := s.signals[k].name == signalConnections
+func (s *scoreMaker) addSignal(signal *scoreSignal, values []float64) {
 	var amount, capacity float64
-	for i := range in {
-		value := in[i].signals[k]
+	for i, value := range values {
 		if math.IsNaN(value) {
 			continue
 		}
-		if !count {
-			value *= in[i].capacity
+		if !signal.count {
+			value *= s.capacities[i]
 		}
 		amount += value
-		capacity += in[i].capacity
+		capacity += s.capacities[i]
 	}
 	if !(amount > 0) {
 		return
 	}
-	for i := range in {
-		value := in[i].signals[k]
+	for i, value := range values {
 		if math.IsNaN(value) {
 			continue
 		}
-		if count {
-			value /= in[i].capacity
+		if signal.count {
+			value /= s.capacities[i]
 		}
-		out[i] += s.signals[k].coefficient * value * capacity / amount
-		weights[i] += s.signals[k].coefficient
+		s.out[i] += signal.coefficient * value * capacity / amount
+		s.weights[i] += signal.coefficient
 	}
 }
 

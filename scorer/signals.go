@@ -149,14 +149,23 @@ type merged struct {
 	named                       map[string]float64
 }
 
-// close ends the window and merges the streams that are younger than limit.
-// Proxies' counts add up; without any proxy, a backend's own counts stand.
-func (s *signals) close(now time.Time, limit time.Duration) merged {
+// nothingKnown is a word that says nothing.
+func nothingKnown() merged {
 	nan := math.NaN()
-	own := merged{inFlight: nan, completed: nan, failed: nan, upgrades: nan, latency: nan}
-	out := own
-	out.utilization, out.cpu, out.memory = nan, nan, nan
-	s.forget(now.Add(-10 * limit))
+	return merged{
+		inFlight: nan, completed: nan, failed: nan, upgrades: nan, latency: nan,
+		utilization: nan, cpu: nan, memory: nan,
+	}
+}
+
+// close ends the window and merges the streams that are younger than limit into
+// out. Proxies' counts add up; without any proxy, a backend's own counts stand.
+func (s *signals) close(now time.Time, limit time.Duration, out *merged) {
+	*out = nothingKnown()
+	if len(s.streams) > 1 {
+		s.forget(now.Add(-10 * limit))
+	}
+	own := 0
 	for i := range s.streams {
 		at := &s.streams[i]
 		at.closeWindow()
@@ -167,15 +176,18 @@ func (s *signals) close(now time.Time, limit time.Duration) merged {
 			out.proxies++
 			out.addCounts(at)
 		} else {
-			own.addCounts(at)
+			own++
 		}
 		out.takeOwnWord(at)
 	}
-	if out.proxies == 0 {
-		out.seconds, out.inFlight, out.completed = own.seconds, own.inFlight, own.completed
-		out.failed, out.upgrades, out.latency = own.failed, own.upgrades, own.latency
+	if out.proxies > 0 || own == 0 {
+		return
 	}
-	return out
+	for i := range s.streams {
+		if at := &s.streams[i]; now.Sub(at.at) <= limit {
+			out.addCounts(at)
+		}
+	}
 }
 
 // closeWindow makes what has come in the last window; without anything the one

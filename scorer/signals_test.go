@@ -62,7 +62,7 @@ func TestSignalsMergeByOrigin(t *testing.T) {
 			for _, r := range test.reports {
 				s.observe(r)
 			}
-			got := s.close(start.Add(time.Second), 10*time.Second)
+			got := closed(&s, start.Add(time.Second), 10*time.Second)
 			test.want.latency, got.latency = 0, 0
 			test.want.upgrades, got.upgrades = 0, 0
 			test.want.failed, got.failed = 0, 0
@@ -82,17 +82,17 @@ func TestSignalsAgeOneByOne(t *testing.T) {
 	var s signals
 	s.observe(proxyReport("a", 0, 2, 10))
 	s.observe(proxyReport("b", 0, 5, 40))
-	s.close(start, 10*time.Second)
+	closed(&s, start, 10*time.Second)
 	s.observe(proxyReport("b", 9*time.Second, 5, 40))
-	if got := s.close(start.Add(9*time.Second), 10*time.Second); got.inFlight != 7 {
+	if got := closed(&s, start.Add(9*time.Second), 10*time.Second); got.inFlight != 7 {
 		t.Errorf("in flight %v, want a's repeated and b's: 7", got.inFlight)
 	}
 	s.observe(proxyReport("b", 11*time.Second, 5, 40))
-	if got := s.close(start.Add(11*time.Second), 10*time.Second); got.inFlight != 5 || got.proxies != 1 {
+	if got := closed(&s, start.Add(11*time.Second), 10*time.Second); got.inFlight != 5 || got.proxies != 1 {
 		t.Errorf("in flight %v of %d proxies, want b's alone", got.inFlight, got.proxies)
 	}
 	s.observe(proxyReport("b", 200*time.Second, 5, 40))
-	s.close(start.Add(200*time.Second), 10*time.Second)
+	closed(&s, start.Add(200*time.Second), 10*time.Second)
 	if len(s.streams) != 1 {
 		t.Errorf("%d origins remembered, one of them is gone for good", len(s.streams))
 	}
@@ -100,23 +100,31 @@ func TestSignalsAgeOneByOne(t *testing.T) {
 
 func TestScores(t *testing.T) {
 	nan := math.NaN()
-	maker := scoreMaker{signals: []scoreSignal{{signalConnections, 1}, {"cpu", 1}}}
+	type backend struct {
+		capacity          float64
+		connections, busy float64
+	}
+	maker := newScoreMaker(map[string]float64{signalConnections: 1, "cpu": 1, "memory": 0})
 	for _, test := range []struct {
 		name string
-		in   []scoreInput
+		in   []backend
 		want []float64
 	}{
-		{"fair shares of unequal hosts", []scoreInput{{8, []float64{80, 0.5}}, {2, []float64{20, 0.5}}}, []float64{1, 1}},
-		{"one host does all the work", []scoreInput{{1, []float64{10, 0.8}}, {1, []float64{0, 0}}}, []float64{2, 0}},
-		{"few but dear connections", []scoreInput{{1, []float64{10, 0.9}}, {1, []float64{10, 0.3}}}, []float64{1.25, 0.75}},
-		{"one does not report its cpu", []scoreInput{{1, []float64{15, nan}}, {1, []float64{5, 0.6}}}, []float64{1.5, 0.75}},
-		{"nothing is known of one", []scoreInput{{1, []float64{nan, nan}}, {1, []float64{5, 0.6}}}, []float64{nan, 1}},
-		{"nobody does anything", []scoreInput{{1, []float64{0, 0}}, {1, []float64{0, 0}}}, []float64{nan, nan}},
+		{"fair shares of unequal hosts", []backend{{8, 80, 0.5}, {2, 20, 0.5}}, []float64{1, 1}},
+		{"one host does all the work", []backend{{1, 10, 0.8}, {1, 0, 0}}, []float64{2, 0}},
+		{"few but dear connections", []backend{{1, 10, 0.9}, {1, 10, 0.3}}, []float64{1.25, 0.75}},
+		{"one does not report its cpu", []backend{{1, 15, nan}, {1, 5, 0.6}}, []float64{1.5, 0.75}},
+		{"nothing is known of one", []backend{{1, nan, nan}, {1, 5, 0.6}}, []float64{nan, 1}},
+		{"nobody does anything", []backend{{1, 0, 0}, {1, 0, 0}}, []float64{nan, nan}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := make([]float64, len(test.in))
-			maker.scores(test.in, got)
-			if diff := cmp.Diff(test.want, got, cmpopts.EquateNaNs(), within); diff != "" {
+			maker.begin()
+			for _, b := range test.in {
+				maker.note(0, b.connections)
+				maker.note(1, b.busy)
+				maker.add(b.capacity)
+			}
+			if diff := cmp.Diff(test.want, maker.scores(), cmpopts.EquateNaNs(), within); diff != "" {
 				t.Errorf("scores (-want +got):\n%s", diff)
 			}
 		})
@@ -138,4 +146,10 @@ func TestDearConnectionsLeaveRoom(t *testing.T) {
 	if want := 1 - 3.0/7; math.Abs(got[0]/got[1]-want) > 0.01 || got[1] != got[2] {
 		t.Errorf("weights %v, want a at %.3f of the others", got, want)
 	}
+}
+
+func closed(s *signals, now time.Time, limit time.Duration) merged {
+	var out merged
+	s.close(now, limit, &out)
+	return out
 }

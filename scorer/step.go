@@ -56,19 +56,16 @@ func (t *tally) usable() int {
 // who is in service.
 func (p *Pool) gather(now time.Time, seconds float64, first bool) tally {
 	var t tally
+	p.maker.begin()
 	canPulse := slices.ContainsFunc(p.targets, func(t poolTarget) bool { return t.inForce.Pulses })
 	for _, m := range p.members {
-		m.now = m.signals.close(now, p.config.Limits.StaleAfter)
+		m.signals.close(now, p.config.Limits.StaleAfter, &m.now)
 		m.age = m.signals.age(now)
 		m.fresh = m.age >= 0 && m.age <= p.config.Limits.StaleAfter
 		m.failures.add(m.now.completed, m.now.failed, p.fading.over(m.now.seconds))
-		for k := range p.maker.signals {
-			if value := m.now.signal(p.maker.signals[k].name); !math.IsNaN(value) {
-				m.smoothed[k].add(value, seconds)
-			}
-		}
+		m.score(&p.maker, seconds)
 		m.note = reason{}
-		if m.ejection.out && m.Condition == Up {
+		if m.ejection != nil && m.Condition == Up {
 			m.readmit(now, seconds, canPulse)
 		}
 		m.enter(now, first)
@@ -84,7 +81,7 @@ func (t *tally) count(m *member) {
 	if m.Condition == Up {
 		t.up++
 	}
-	if m.ejection.out {
+	if m.ejection != nil {
 		t.out++
 	}
 	if m.serving {
@@ -146,7 +143,7 @@ func (p *Pool) leak() float64 {
 
 // enter notes whether a member is in service and since when.
 func (m *member) enter(now time.Time, first bool) {
-	serving := m.Condition == Up && !m.ejection.out
+	serving := m.Condition == Up && m.ejection == nil
 	if serving && !m.serving {
 		m.joined = now
 		// Backends of the first step were there before trimtab was.
@@ -167,7 +164,7 @@ func (p *Pool) settled(m *member, now time.Time) bool {
 func (p *Pool) observe(now time.Time, traffic []targetTraffic) []Observation {
 	out := p.scratch.observations[:0]
 	for _, m := range p.members {
-		share := m.shareInForce(traffic)
+		share := p.shareInForce(m, traffic)
 		m.inForce = share
 		failed := m.now.failed
 		if math.IsNaN(failed) {
@@ -198,7 +195,7 @@ func (p *Pool) traffic() []targetTraffic {
 		at := &out[t]
 		count := 0
 		for _, m := range p.members {
-			if share := m.share(t); m.serving && !math.IsNaN(share) {
+			if share := p.targets[t].shares[m.place]; m.serving && !math.IsNaN(share) {
 				at.mean += share
 				count++
 			}
@@ -213,17 +210,10 @@ func (p *Pool) traffic() []targetTraffic {
 
 type targetTraffic struct{ inFlight, mean float64 }
 
-func (m *member) share(target int) float64 {
-	if target >= len(m.shares) {
-		return math.NaN()
-	}
-	return m.shares[target]
-}
-
-func (m *member) shareInForce(traffic []targetTraffic) float64 {
+func (p *Pool) shareInForce(m *member, traffic []targetTraffic) float64 {
 	var sum, weight float64
 	for t := range traffic {
-		share := m.share(t)
+		share := p.targets[t].shares[m.place]
 		if math.IsNaN(share) || !(traffic[t].mean > 0) {
 			continue
 		}
