@@ -27,7 +27,7 @@ type Backend struct {
 	absent atomic.Pointer[absence]
 
 	mu        sync.Mutex
-	reports   []chan []scorer.Report
+	reports   []*reader
 	members   []chan []scorer.Backend
 	announced []scorer.Backend
 
@@ -86,7 +86,7 @@ func (b *Backend) take(v *view) {
 		b.generation = v.generation
 		clear(b.histories)
 	}
-	batch := make([]scorer.Report, 0, len(rows))
+	batch := b.room(len(rows))
 	origin := b.proxy.Name()
 	for i := range rows {
 		r := &rows[i]
@@ -126,6 +126,33 @@ func (b *Backend) announce(members []scorer.Backend) {
 	}
 }
 
+// reader takes reports, a poll's at a time, and gives back the room that they
+// were in.
+type reader struct {
+	batches, used chan []scorer.Report
+}
+
+func newReader() *reader {
+	return &reader{make(chan []scorer.Report, reportSlack), make(chan []scorer.Report, 1)}
+}
+
+// room is space for a poll's reports: what a reader has done with where there is
+// only one, as nearly always.
+func (b *Backend) room(reports int) []scorer.Report {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.reports) == 1 {
+		select {
+		case used := <-b.reports[0].used:
+			if cap(used) >= reports {
+				return used[:0]
+			}
+		default:
+		}
+	}
+	return make([]scorer.Report, 0, reports)
+}
+
 // send never waits: who is slow loses the oldest reports, whose intervals go
 // with them.
 func (b *Backend) send(batch []scorer.Report) {
@@ -133,14 +160,14 @@ func (b *Backend) send(batch []scorer.Report) {
 	defer b.mu.Unlock()
 	for _, to := range b.reports {
 		select {
-		case to <- batch:
+		case to.batches <- batch:
 		default:
 			select {
-			case <-to:
+			case <-to.batches:
 			default:
 			}
 			select {
-			case to <- batch:
+			case to.batches <- batch:
 			default:
 			}
 		}
@@ -169,28 +196,32 @@ func (b reports) Run(ctx context.Context, out chan<- scorer.Report) error {
 	if b.bad != nil {
 		return b.bad
 	}
-	batches := make(chan []scorer.Report, reportSlack)
+	me := newReader()
 	b.watchers.Add(1)
 	defer b.watchers.Add(-1)
 	b.mu.Lock()
-	b.Backend.reports = append(b.Backend.reports, batches)
+	b.Backend.reports = append(b.Backend.reports, me)
 	b.mu.Unlock()
 	defer func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.Backend.reports = slices.DeleteFunc(b.Backend.reports, func(c chan []scorer.Report) bool { return c == batches })
+		b.Backend.reports = slices.DeleteFunc(b.Backend.reports, func(r *reader) bool { return r == me })
 	}()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case batch := <-batches:
+		case batch := <-me.batches:
 			for _, r := range batch {
 				select {
 				case <-ctx.Done():
 					return nil
 				case out <- r:
 				}
+			}
+			select {
+			case me.used <- batch:
+			default:
 			}
 		}
 	}
@@ -228,7 +259,7 @@ func (b members) Run(ctx context.Context, out chan<- []scorer.Backend) error {
 			select {
 			case <-ctx.Done():
 				return nil
-			case out <- slices.Clone(list):
+			case out <- list:
 			}
 		}
 	}

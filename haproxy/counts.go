@@ -74,10 +74,14 @@ func (c *counts) failed(before *counts) int64 {
 
 // history is what is remembered of one server from poll to poll.
 type history struct {
-	first, last counts
-	upgraded    int64
-	known       bool
+	first    beginnings
+	last     counts
+	upgraded int64
+	known    bool
 }
+
+// beginnings is what the first counts had.
+type beginnings struct{ started, requests, informational int64 }
 
 // report makes a report of the counts since the last ones. The first counts,
 // and any after the counters have gone back (a reload, "clear counters"), give
@@ -89,7 +93,10 @@ func (h *history) report(name, origin string, now counts) scorer.Report {
 	r.Latency = now.responseTime
 	before := h.last
 	if !h.known || now.started < before.started || now.requests < before.requests {
-		*h = history{first: now, last: now, known: true}
+		*h = history{
+			first: beginnings{now.started, now.requests, now.informational},
+			last:  now, known: true,
+		}
 		return r
 	}
 	seconds := now.at.Sub(before.at).Seconds()

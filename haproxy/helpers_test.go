@@ -134,15 +134,15 @@ func run(t testing.TB, p *Proxy) {
 // watch is a subscription to a backend that a test reads at its own pace.
 type watch struct {
 	backend *Backend
-	batches chan []scorer.Report
+	*reader
 }
 
 func watched(t testing.TB, b *Backend) *watch {
 	t.Helper()
-	w := &watch{backend: b, batches: make(chan []scorer.Report, 1)}
+	w := &watch{b, &reader{batches: make(chan []scorer.Report, 1)}}
 	b.watchers.Add(1)
 	b.mu.Lock()
-	b.reports = append(b.reports, w.batches)
+	b.reports = append(b.reports, w.reader)
 	b.mu.Unlock()
 	t.Cleanup(func() { b.watchers.Add(-1) })
 	return w

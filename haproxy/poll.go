@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -131,7 +132,8 @@ func (p *Proxy) hand(backends []*Backend, all map[string]*collected, at time.Tim
 }
 
 func (p *Proxy) view(b *Backend, c *collected, at time.Time) *view {
-	v := &view{at: at, generation: p.generation, servers: make([]server, len(c.servers))}
+	v := &view{at: at, generation: p.generation}
+	servers := p.servers[:0]
 	before := b.view.Load()
 	v.algorithm = algorithmOf(c.whole.algorithm, p.file[b.name], p.process.version)
 	for i := range c.servers {
@@ -143,11 +145,18 @@ func (p *Proxy) view(b *Backend, c *collected, at time.Time) *view {
 			p.initialLack = p.initialLack || before == nil || !before.has(r.server)
 			initial = r.weight
 		}
-		v.servers[i] = server{
+		servers = append(servers, server{
 			name: r.server, address: r.address, status: r.status,
 			weight: r.weight, initial: initial, agent: r.agent,
-		}
+		})
 	}
+	p.servers = servers
+	// Most polls find what the one before has found.
+	if before != nil && slices.Equal(before.servers, servers) {
+		v.servers, v.index = before.servers, before.index
+		return v
+	}
+	v.servers = slices.Clone(servers)
 	if before != nil && sameNames(before.servers, v.servers) {
 		v.index = before.index
 		return v

@@ -78,8 +78,9 @@ func (p *Proxy) statRequests(backends []*Backend) (map[string]*collected, []requ
 // when the configured weights are, not at every poll.
 const noID = -1
 
-// wantAll says whether one dump of everything costs less than one for each
-// backend, or whether only that tells their numbers.
+// wantAll says whether one dump of everything costs clearly less than one for
+// each backend, or whether only that tells their numbers. One dump needs room for
+// all of it at once.
 func (p *Proxy) wantAll(backends []*Backend) bool {
 	wanted := 0
 	for _, b := range backends {
@@ -91,5 +92,5 @@ func (p *Proxy) wantAll(backends []*Backend) bool {
 			wanted += headerRows + b.size()
 		}
 	}
-	return len(backends) > 1 && wanted >= p.total
+	return len(backends) > 1 && wanted >= p.total+p.total/10
 }

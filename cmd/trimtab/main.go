@@ -25,9 +25,9 @@ import (
 var version = ""
 
 // collectAt makes the garbage collector run when the heap has grown by a
-// quarter. What a poll reads is garbage at once, and a guest beside a proxy owes
+// tenth. There is little garbage, and a guest beside a proxy owes
 // it memory rather than a little of its own time. GOGC in the environment wins.
-const collectAt = 25
+const collectAt = 10
 
 func main() {
 	if os.Getenv("GOGC") == "" {

@@ -236,9 +236,14 @@ func (r *running) text(pools string) string {
 // until asks for the status until it is as wanted.
 func (r *running) until(t *testing.T, what string, ok func(status.Document) bool) status.Document {
 	t.Helper()
+	return r.untilEvery(t, 50*time.Millisecond, what, ok)
+}
+
+func (r *running) untilEvery(t *testing.T, interval time.Duration, what string, ok func(status.Document) bool) status.Document {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	ticker := time.NewTicker(50 * time.Millisecond)
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		document, err := status.Get(ctx, r.addr)

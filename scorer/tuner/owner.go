@@ -23,14 +23,12 @@ type owner struct {
 	reported  uint64
 	newest    time.Time
 	unmatched uint64
-	before    map[string]scorer.Decision
 }
 
 func newOwner(t *Tuner) *owner {
 	o := &owner{
 		Tuner: t, pool: t.options.Pool,
 		asked: len(t.workers), answered: make([]bool, len(t.workers)),
-		before: map[string]scorer.Decision{},
 	}
 	o.now.Started = time.Now()
 	for _, w := range t.workers {
@@ -128,37 +126,43 @@ func (o *owner) step(now time.Time) {
 	began := time.Now()
 	plan := o.pool.Step(now)
 	o.now.StepTime = time.Since(began)
+	o.count(o.now.Plan.Decisions, plan.Decisions)
 	o.now.Plan = plan
-	o.count(plan)
 	for _, w := range o.workers {
 		w.offer(plan)
 	}
 }
 
-// count notes what has changed from the last plan, in the log and in numbers.
-func (o *owner) count(plan scorer.Plan) {
-	for _, d := range plan.Decisions {
-		before, known := o.before[d.Backend]
-		if known && before.State != d.State {
-			o.log.Info("backend changes state", "backend", d.Backend,
-				"from", before.State.String(), "to", d.State.String(), "why", d.Why)
-			if d.State == scorer.StateEjected {
-				o.now.Ejections++
-			}
+// count notes what has changed from one plan to the next, in the log and in
+// numbers. Both are sorted by backend.
+func (o *owner) count(before, plan []scorer.Decision) {
+	for i := range plan {
+		d := &plan[i]
+		for len(before) > 0 && before[0].Backend < d.Backend {
+			before = before[1:]
 		}
-		if known && math.Abs(before.Weight-d.Weight) > 0.01*before.Weight {
-			o.now.Moves++
-		}
-		if !known || before.State != d.State || math.Abs(before.Weight-d.Weight) > 0.05*before.Weight {
+		if len(before) == 0 || before[0].Backend != d.Backend {
 			o.log.Debug("weight", "backend", d.Backend, "weight", d.Weight, "why", d.Why)
+			continue
 		}
-		o.before[d.Backend] = d
+		o.compare(&before[0], d)
 	}
-	if len(o.before) > 2*len(plan.Decisions) {
-		clear(o.before)
-		for _, d := range plan.Decisions {
-			o.before[d.Backend] = d
+}
+
+func (o *owner) compare(before, d *scorer.Decision) {
+	if before.State != d.State {
+		o.log.Info("backend changes state", "backend", d.Backend,
+			"from", before.State.String(), "to", d.State.String(), "why", d.Why)
+		if d.State == scorer.StateEjected {
+			o.now.Ejections++
 		}
+	}
+	moved := math.Abs(before.Weight - d.Weight)
+	if moved > 0.01*before.Weight {
+		o.now.Moves++
+	}
+	if before.State != d.State || moved > 0.05*before.Weight {
+		o.log.Debug("weight", "backend", d.Backend, "weight", d.Weight, "why", d.Why)
 	}
 }
 

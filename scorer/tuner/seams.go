@@ -32,7 +32,8 @@ type Source interface {
 }
 
 // Discoverer delivers the complete list of a pool's backends whenever it
-// changes. Run has the contract of [Source.Run].
+// changes. Run has the contract of [Source.Run]. A list that was delivered is
+// changed by nobody.
 type Discoverer interface {
 	Run(ctx context.Context, out chan<- []scorer.Backend) error
 }

@@ -1,6 +1,11 @@
 package status
 
 import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -14,13 +19,42 @@ import (
 // pool that has published nothing so far, is left out.
 func FromSnapshots(version string, snaps []*tuner.Snapshot) Document {
 	d := Document{Version: version, Pools: []Pool{}}
-	for _, s := range snaps {
-		if s != nil {
-			d.Pools = append(d.Pools, poolOf(s))
-		}
+	for _, s := range sorted(snaps) {
+		d.Pools = append(d.Pools, poolOf(s))
 	}
-	slices.SortStableFunc(d.Pools, func(a, b Pool) int { return strings.Compare(a.Name, b.Name) })
 	return d
+}
+
+// Write writes the document of the snapshots as JSON, one pool at a time: all of
+// a large fleet at once would need more memory than tuning it.
+func Write(w io.Writer, version string, config *Config, snaps []*tuner.Snapshot) error {
+	whole, err := json.Marshal(Document{Version: version, Config: config, Pools: []Pool{}})
+	if err != nil {
+		return err
+	}
+	const tail = "]}"
+	separator := bytes.TrimSuffix(whole, []byte(tail))
+	out := bufio.NewWriter(w)
+	for _, s := range sorted(snaps) {
+		pool, err := json.Marshal(poolOf(s))
+		if err != nil {
+			return fmt.Errorf("pool %s: %w", s.Plan.Pool, err)
+		}
+		_, _ = out.Write(separator) // the first error stays until Flush
+		_, _ = out.Write(pool)
+		separator = []byte{','}
+	}
+	if separator[0] != ',' {
+		_, _ = out.Write(separator)
+	}
+	_, _ = out.WriteString(tail + "\n")
+	return out.Flush()
+}
+
+func sorted(snaps []*tuner.Snapshot) []*tuner.Snapshot {
+	out := slices.DeleteFunc(slices.Clone(snaps), func(s *tuner.Snapshot) bool { return s == nil })
+	slices.SortStableFunc(out, func(a, b *tuner.Snapshot) int { return strings.Compare(a.Plan.Pool, b.Plan.Pool) })
+	return out
 }
 
 func poolOf(s *tuner.Snapshot) Pool {

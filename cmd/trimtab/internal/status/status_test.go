@@ -140,6 +140,32 @@ func TestContract(t *testing.T) {
 	}
 }
 
+func TestWriteIsTheDocument(t *testing.T) {
+	config := &Config{Hash: "abc", LastReloadOK: true}
+	for name, snaps := range map[string][]*tuner.Snapshot{
+		"none": nil, "one": snapshots()[:1], "all": snapshots(), "a pool that has published nothing": {nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := FromSnapshots("1.2.3", snaps)
+			d.Config = config
+			want, err := json.Marshal(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got bytes.Buffer
+			if err := Write(&got, "1.2.3", config, snaps); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want)+"\n", got.String()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	if err := Write(failingWriter{}, "1.2.3", nil, snapshots()); err == nil {
+		t.Error("a writer that fails is not noticed")
+	}
+}
+
 func TestNoPools(t *testing.T) {
 	d := FromSnapshots("dev", nil)
 	got, err := json.Marshal(d)

@@ -13,11 +13,14 @@ func (s *server) status(w http.ResponseWriter, r *http.Request) {
 		s.writeJSON(w, http.StatusMethodNotAllowed, apiError{"method " + r.Method + " is not allowed, use GET"})
 		return
 	}
-	d := status.FromSnapshots(s.Version, s.Snapshots())
+	var config *status.Config
 	if s.ConfigState != nil {
-		d.Config = configOf(s.ConfigState())
+		config = configOf(s.ConfigState())
 	}
-	s.writeJSON(w, http.StatusOK, d)
+	header(w, http.StatusOK)
+	if err := status.Write(w, s.Version, config, s.Snapshots()); err != nil && r.Context().Err() == nil {
+		s.Logger.Warn("status was not written to its end", "error", err)
+	}
 }
 
 func configOf(c ConfigState) *status.Config {
@@ -46,8 +49,12 @@ func (s *server) writeJSON(w http.ResponseWriter, code int, v any) {
 		http.Error(w, `{"error":"internal error, see the log"}`, http.StatusInternalServerError)
 		return
 	}
+	header(w, code)
+	_, _ = w.Write(append(data, '\n')) // a client that has left is no news
+}
+
+func header(w http.ResponseWriter, code int) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
-	_, _ = w.Write(append(data, '\n')) // a client that has left is no news
 }
