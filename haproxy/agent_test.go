@@ -68,7 +68,7 @@ func TestAgentThatOverwritesIsWarnedOf(t *testing.T) {
 		if n := log.count("agent-checks set weights"); n != 1 {
 			t.Errorf("warned %d times", n)
 		}
-		if warnings := p.Warnings(); len(warnings) != 1 || !strings.Contains(warnings[0], "s2") {
+		if warnings := apply(t, b, plan).Warnings; len(warnings) != 1 || !strings.Contains(warnings[0], "s2") {
 			t.Errorf("warnings %q", warnings)
 		}
 	})

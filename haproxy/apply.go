@@ -25,7 +25,11 @@ func (b *Backend) Apply(ctx context.Context, p scorer.Plan) (scorer.InForce, err
 	f.meet(v)
 	b.noteForeign(v)
 	if p.Mode == scorer.DryRun || len(p.Decisions) == 0 {
-		return b.inForce(v), nil
+		out := b.inForce(v)
+		if err := b.tunable(v); err != nil {
+			out.Warnings = append(out.Warnings, err.Error())
+		}
+		return out, nil
 	}
 	if err := b.tunable(v); err != nil {
 		return b.inForce(v), err
@@ -89,6 +93,7 @@ func (b *Backend) inForce(v *view) scorer.InForce {
 		weight := f.weight(s, v)
 		out.Shares[i] = scorer.Share{Backend: s.name, Weight: float64(weight), Applied: weight, Note: b.note(s)}
 	}
+	out.Warnings = b.warnings(v)
 	return out
 }
 

@@ -144,8 +144,9 @@ func TestWhatCannotBeTunedSaysWhyWithoutAskingAgain(t *testing.T) {
 				if p.session.failures.Load() != 0 {
 					t.Error("a refusal is taken for a broken connection")
 				}
-				if warnings := p.Warnings(); test.probes == 0 && len(warnings) != 1 {
-					t.Errorf("warnings %q", warnings)
+				dry, err := b.Apply(t.Context(), scorer.Plan{Mode: scorer.DryRun})
+				if err != nil || (test.probes == 0 && len(dry.Warnings) != 1) {
+					t.Errorf("a dry run: %v, warnings %q", err, dry.Warnings)
 				}
 			})
 		}

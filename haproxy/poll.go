@@ -145,6 +145,7 @@ func (p *Proxy) view(b *Backend, c *collected, at time.Time) *view {
 			p.initialLack = p.initialLack || before == nil || !before.has(r.server)
 			initial = r.weight
 		}
+		v.ramps = v.ramps || r.throttled
 		servers = append(servers, server{
 			name: r.server, address: r.address, status: r.status,
 			weight: r.weight, initial: initial, agent: r.agent,

@@ -17,6 +17,8 @@ type view struct {
 	algorithm  scorer.Algorithm
 	servers    []server
 	index      map[string]int
+	// ramps is that HAProxy's slowstart is raising some server's weight.
+	ramps bool
 }
 
 // server is what HAProxy has of one server.

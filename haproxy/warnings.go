@@ -4,40 +4,28 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/trimtab-lb/trimtab/scorer"
 )
 
-// Warnings says, for people, what keeps trimtab from tuning the backends that
-// are watched now; nil when nothing does.
-func (p *Proxy) Warnings() []string {
-	var out []string
-	if level := p.session.Level(); level != "" && level != levelAdmin {
-		out = append(out, fmt.Sprintf("the socket has level %s: %v", level, ErrPermission))
+const (
+	agentAdvice = "an agent-check may overwrite weights (disable_agents, or --disable-agents of attach, or \"disable agent BACKEND/SERVER\" on the socket, stops it): "
+	slowAdvice  = "HAProxy's slowstart ramps weights, too, so that a server that comes back is ramped twice; " +
+		"remove it, or set limits.slow_start to 0"
+)
+
+// warnings say, for people, what HAProxy does to weights besides.
+func (b *Backend) warnings(v *view) []string {
+	var out, agents []string
+	for i := range v.servers {
+		if s := &v.servers[i]; s.agent && !b.following.agents[s.name] {
+			agents = append(agents, s.name)
+		}
 	}
-	for _, b := range p.watched() {
-		if why := b.absent.Load(); why != nil {
-			out = append(out, why.err.Error())
-		}
-		v := b.view.Load()
-		if v == nil {
-			continue
-		}
-		if v.algorithm == scorer.FixedWeights {
-			out = append(out, fmt.Sprintf("backend %s: %v", b.name, ErrStaticAlgorithm))
-		}
-		var agents []string
-		for i := range v.servers {
-			if v.servers[i].agent {
-				agents = append(agents, v.servers[i].name)
-			}
-		}
-		if len(agents) > 0 {
-			slices.Sort(agents)
-			out = append(out, fmt.Sprintf("backend %s: %s %s", b.name, agentAdvice, strings.Join(agents, ", ")))
-		}
+	if len(agents) > 0 {
+		slices.Sort(agents)
+		out = append(out, fmt.Sprintf("backend %s: %s%s", b.name, agentAdvice, strings.Join(agents, ", ")))
+	}
+	if v.ramps || b.proxy.file[b.name].slowStart {
+		out = append(out, fmt.Sprintf("backend %s: %s", b.name, slowAdvice))
 	}
 	return out
 }
-
-const agentAdvice = `an agent-check may overwrite weights ("disable agent BACKEND/SERVER" on the socket, or disable_agents, stops it):`

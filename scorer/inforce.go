@@ -44,6 +44,9 @@ type InForce struct {
 	Pulses bool
 	// Shares has an entry for each backend that the data plane knows.
 	Shares []Share
+	// Warnings say, for a person, what may keep weights from having their effect
+	// although they are in force, and what to do about it.
+	Warnings []string
 }
 
 // Share is one backend's part of an InForce.

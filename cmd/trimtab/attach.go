@@ -16,15 +16,16 @@ import (
 )
 
 type attachCommand struct {
-	Socket     string        `required:"" placeholder:"PATH" help:"HAProxy's stats socket: a path, or HOST:PORT."`
-	Backend    []string      `placeholder:"NAME" help:"Only this backend; may be repeated. Default: all that can be tuned."`
-	ConfigFile string        `type:"path" placeholder:"FILE" help:"HAProxy's configuration, to read the balancing algorithms from."`
-	Load       string        `placeholder:"URL" help:"Where a server's load report is, with {address}, {host} or {name} in it."`
-	LoadFormat string        `enum:"json,prometheus" default:"json" help:"json (ORCA's field names) or prometheus (default ${default})."`
-	Watch      time.Duration `default:"5s" help:"How long to watch before the table is printed (default ${default})."`
-	Apply      bool          `help:"Set weights, until interrupted; then put back the weights that were found."`
-	Once       bool          `help:"Print one table and end; this is what happens without --apply."`
-	Output     string        `short:"o" enum:"table,json" default:"table" help:"table or json."`
+	Socket        string        `required:"" placeholder:"PATH" help:"HAProxy's stats socket: a path, or HOST:PORT."`
+	Backend       []string      `placeholder:"NAME" help:"Only this backend; may be repeated. Default: all that can be tuned."`
+	ConfigFile    string        `type:"path" placeholder:"FILE" help:"HAProxy's configuration, to read the balancing algorithms from."`
+	Load          string        `placeholder:"URL" help:"Where a server's load report is, with {address}, {host} or {name} in it."`
+	LoadFormat    string        `enum:"json,prometheus" default:"json" help:"json (ORCA's field names) or prometheus (default ${default})."`
+	DisableAgents bool          `help:"Switch off agent-checks, which set weights too, for as long as weights are set."`
+	Watch         time.Duration `default:"5s" help:"How long to watch before the table is printed (default ${default})."`
+	Apply         bool          `help:"Set weights, until interrupted; then put back the weights that were found."`
+	Once          bool          `help:"Print one table and end; this is what happens without --apply."`
+	Output        string        `short:"o" enum:"table,json" default:"table" help:"table or json."`
 	logFlags
 }
 
@@ -33,6 +34,8 @@ func (c attachCommand) Validate() error {
 	switch {
 	case c.Apply && c.Once:
 		return errors.New("--once only watches: it cannot go with --apply")
+	case c.DisableAgents && !c.Apply:
+		return errors.New("--disable-agents changes HAProxy: it needs --apply")
 	case c.Watch < 2*time.Second:
 		return fmt.Errorf("--watch %s: two seconds are the least that show anything", c.Watch)
 	}
@@ -84,7 +87,7 @@ func (c attachCommand) discover(ctx context.Context) (*config.Config, error) {
 	}
 	return config.Attached{
 		Socket: c.Socket, ConfigFile: c.ConfigFile, Backends: found,
-		LoadURL: c.Load, LoadFormat: c.LoadFormat, Apply: c.Apply,
+		LoadURL: c.Load, LoadFormat: c.LoadFormat, Apply: c.Apply, DisableAgents: c.DisableAgents,
 	}.Config(), nil
 }
 

@@ -108,10 +108,7 @@ func TestAttachShowsAndChangesNothing(t *testing.T) {
 	if code != exitFine {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
-	var document status.Document
-	if err := json.Unmarshal([]byte(out), &document); err != nil {
-		t.Fatalf("%v in %s", err, out)
-	}
+	document := decode(t, out)
 	if len(document.Pools) != 1 || document.Pools[0].Name != "web" || document.Pools[0].Mode != "dry-run" {
 		t.Fatalf("pools %+v, want web alone and dry: the other one cannot be tuned", document.Pools)
 	}
@@ -128,6 +125,15 @@ func TestAttachShowsAndChangesNothing(t *testing.T) {
 	if code != exitFine || !strings.Contains(out, "SERVER") || !strings.Contains(out, "s2") {
 		t.Errorf("exit code %d, table\n%s", code, out)
 	}
+}
+
+func decode(t *testing.T, text string) status.Document {
+	t.Helper()
+	var d status.Document
+	if err := json.Unmarshal([]byte(text), &d); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	return d
 }
 
 func TestAttachSaysWhyABackendCannotBeTuned(t *testing.T) {
@@ -178,6 +184,8 @@ type running struct {
 	config string
 	stop   func() int
 	log    *lockedBuffer
+	// process is the program's where it does not run in this one.
+	process *os.Process
 }
 
 type lockedBuffer struct {

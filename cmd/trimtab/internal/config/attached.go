@@ -12,6 +12,8 @@ type Attached struct {
 	LoadURL, LoadFormat string
 	// Apply false is a dry run.
 	Apply bool
+	// DisableAgents is as in [HAProxy].
+	DisableAgents bool
 }
 
 // Config is the configuration that a file for this would have, with every
@@ -32,7 +34,7 @@ func (a Attached) pool(name string) Pool {
 	p.Score.setDefaults()
 	p.Limits.setDefaults()
 	p.Apply, p.OnExit = a.Apply, OnExitRestore
-	target := &HAProxy{Socket: a.Socket, Backend: name, ConfigFile: a.ConfigFile}
+	target := &HAProxy{Socket: a.Socket, Backend: name, ConfigFile: a.ConfigFile, DisableAgents: a.DisableAgents}
 	target.setDefaults()
 	p.Targets = []Target{{HAProxy: target}}
 	if a.LoadURL != "" {

@@ -74,13 +74,16 @@ type Backend struct {
 
 // Target is how one data plane follows.
 type Target struct {
-	Name        string  `json:"name"`
-	Algorithm   string  `json:"algorithm"`
-	InSync      bool    `json:"in_sync"`
-	LastError   string  `json:"last_error"`
-	LastApplyMS float64 `json:"last_apply_ms"`
-	Applies     uint64  `json:"applies"`
-	Failures    uint64  `json:"failures"`
+	Name      string `json:"name"`
+	Algorithm string `json:"algorithm"`
+	InSync    bool   `json:"in_sync"`
+	LastError string `json:"last_error"`
+	// Warnings say what may keep weights from having their effect although they
+	// are in force; never null.
+	Warnings    []string `json:"warnings"`
+	LastApplyMS float64  `json:"last_apply_ms"`
+	Applies     uint64   `json:"applies"`
+	Failures    uint64   `json:"failures"`
 }
 
 // Source is how one source of load reports or of backends does.

@@ -84,6 +84,7 @@ func poolOf(s *tuner.Snapshot) Pool {
 			Name: t.Name, Algorithm: string(t.InForce.Algorithm), InSync: t.InSync, LastError: t.LastError,
 			LastApplyMS: float64(t.LastApply) / float64(time.Millisecond),
 			Applies:     t.Applies, Failures: t.Failures,
+			Warnings: append([]string{}, t.InForce.Warnings...),
 		}
 	}
 	for i, src := range s.Sources {

@@ -60,7 +60,7 @@ func snapshots() []*tuner.Snapshot {
 						{Backend: "ws2", Weight: 2, Applied: 120, Note: "within 5 % of the mean, made equal"},
 						{Backend: "ws3-日本", Weight: 0, Applied: 0},
 						{Backend: "gone", Weight: 9, Applied: 9},
-					}},
+					}, Warnings: []string{"an agent-check may overwrite\x1b[31m weights: ws1"}},
 				},
 				{
 					Name: "haproxy:10.0.0.9:9999", LastError: "haproxy 10.0.0.9:9999: show stat: i/o timeout\nafter 2s",

@@ -138,6 +138,9 @@ func (t table) targets(p Pool) {
 		}
 		took := seconds(Number(target.LastApplyMS / 1000))
 		t.paragraph("", indent, oneLine(fmt.Sprintf("target %s: %s, last apply took %s", target.Name, state, took)))
+		for _, warning := range target.Warnings {
+			t.paragraph("", indent, "warning: "+oneLine(warning))
+		}
 	}
 	for _, source := range p.Sources {
 		if source.LastError != "" {
