@@ -53,7 +53,7 @@ func (p *Pool) eject(now time.Time, t *tally) {
 func (p *Pool) worst(all failures) *member {
 	var worst *member
 	for _, m := range p.members {
-		if m.serving && m.failures.failing(all) &&
+		if m.serving && m.pin == 0 && m.failures.failing(all) &&
 			(worst == nil || m.failures.share() > worst.failures.share()) {
 			worst = m
 		}
@@ -75,6 +75,10 @@ func (p *Pool) spare(all failures) {
 // hold moves the published logarithms, relative to the configured capacities,
 // towards what the law wants.
 func (p *Pool) hold(weights []float64) {
+	if p.choice.waits || p.frozen() {
+		p.holdFound()
+		return
+	}
 	in := p.scratch.held[:0]
 	learned := p.choice.law == p.capacity
 	exact := p.choice.law == p.static
@@ -114,6 +118,27 @@ func (p *Pool) hold(weights []float64) {
 	p.deadband.move(in)
 }
 
+// holdFound publishes what was in force at the first step.
+func (p *Pool) holdFound() {
+	var sum, count float64
+	for _, m := range p.members {
+		if w := p.startingWeight(m); m.serving && w > 0 {
+			sum += w
+			count++
+		}
+	}
+	mean := sum / max(count, 1)
+	in := p.scratch.held[:0]
+	for _, m := range p.members {
+		h := heldLog{held: m.held, known: m.known}
+		if w := p.startingWeight(m); !m.known && w > 0 {
+			h.held, h.known = math.Log(w/mean/m.capacity), true
+		}
+		in = append(in, h)
+	}
+	p.scratch.held = in
+}
+
 // visible is the least relative change of a weight that is worth a new sentence.
 const visible = 0.03
 
@@ -133,6 +158,15 @@ func (p *Pool) publish(i int, m *member) {
 	}
 }
 
+// startingWeight is where the first step starts from: what is in force, or what
+// was in force when that cannot be known.
+func (p *Pool) startingWeight(m *member) float64 {
+	if isNumber(m.inForce) {
+		return m.inForce
+	}
+	return p.memory[m.Name].Weight
+}
+
 // share turns the published logarithms into weights within the limits.
 func (p *Pool) share(now time.Time, first bool) {
 	in := p.scratch.bounded[:0]
@@ -147,19 +181,25 @@ func (p *Pool) share(now time.Time, first bool) {
 		if m.note.cause == becauseFailures {
 			wish *= m.note.factor
 		}
+		if m.pin > 0 {
+			wish = m.pin
+		}
 		// The first step starts from the weights that it finds.
-		if first && isNumber(m.inForce) {
-			m.weight = m.inForce
+		if first {
+			m.weight = p.startingWeight(m)
 		}
 		if m.weight > 0 {
 			before += m.weight
 			counted++
 		}
-		in = append(in, bounded{wish: wish, weight: m.weight})
+		in = append(in, bounded{wish: wish, weight: m.weight, pinned: m.pin > 0})
 	}
 	p.scratch.bounded = in
 	for k := range in {
 		in[k].low, in[k].high = stepBounds(p.config.Limits, in[k].weight*counted/before)
+		if in[k].pinned {
+			in[k].low, in[k].high = in[k].wish, in[k].wish
+		}
 	}
 	fit(in, p.config.Limits)
 	k := 0

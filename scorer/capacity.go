@@ -106,7 +106,9 @@ type capacity struct {
 	leads            []float64 // logs of the shares in force
 	offsets          []float64
 	haveSteps        bool
-	lastZero         float64
+	// memory is what a predecessor had learned.
+	memory   map[string]Remembered
+	lastZero float64
 }
 
 // witness says what the law may learn from.
@@ -225,6 +227,9 @@ func (c *capacity) align(in []Observation) {
 			held:    newAverage(quietMemory),
 			latency: newFilter(x, latencyDrift, capacitySpread),
 		}
+		if r, ok := c.memory[in[i].Backend]; ok && r.Deviation > 0 {
+			states[i].latency.x, states[i].latency.v = r.Log, r.Deviation*r.Deviation
+		}
 	}
 	clear(c.index)
 	c.names = c.names[:0]
@@ -232,7 +237,7 @@ func (c *capacity) align(in []Observation) {
 		c.index[in[i].Backend] = i
 		c.names = append(c.names, in[i].Backend)
 	}
-	c.states = states
+	c.states, c.memory = states, nil
 	c.weights = make([]float64, len(in))
 	c.logs = make([]float64, len(in))
 	c.deviations = make([]float64, len(in))

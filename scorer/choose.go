@@ -9,7 +9,13 @@ import (
 type choice struct {
 	name, why string
 	law       Law
+	// waits is that nothing is known so far, so that weights stay as found.
+	waits bool
 }
+
+// patience is how many steps weights stay as they were found while it is not
+// known what a pool serves: a predecessor may have learned them.
+const patience = 10
 
 // evidence is what the choice of a law depends on.
 type evidence struct {
@@ -25,29 +31,31 @@ type evidence struct {
 const lawConnections = "connections"
 
 func (p *Pool) choose(e evidence) choice {
-	configured := func(why string) choice { return choice{LawStatic, why, p.static} }
+	configured := func(why string) choice { return choice{name: LawStatic, why: why, law: p.static} }
 	switch {
 	case p.config.Law == LawStatic:
 		return configured("configured: the configured capacities")
 	case e.fixed:
 		return configured("the balancing algorithm takes no weights while running")
 	case e.kind == KindConnections && e.reported:
-		return choice{lawConnections, "long-lived connections: shares leave room for what the dear ones use, by reported utilization", p.goals}
+		return choice{name: lawConnections, why: "long-lived connections: shares leave room for what the dear ones use, by reported utilization", law: p.goals}
 	case e.kind == KindConnections:
 		return configured(fmt.Sprintf("long-lived connections%s: how long they stay says nothing of a backend's strength, and no utilization is reported", describeStay(e.stay)))
 	case e.kind == KindAuto:
-		return configured("too little has completed to tell what the pool serves")
+		c := configured("too little has completed to tell what the pool serves")
+		c.waits = p.seq <= patience
+		return c
 	case !e.feedback && e.reported:
 		p.capacity.witness = byReports
-		return choice{LawCapacity, "capacity learned from reported utilization alone: under round robin latency shows queues, not strength", p.capacity}
+		return choice{name: LawCapacity, why: "capacity learned from reported utilization alone: under round robin latency shows queues, not strength", law: p.capacity}
 	case !e.feedback && p.config.Law == LawAuto:
 		return configured("round robin without reported utilization: latency there shows queues, not strength; `balance leastconn` or `random(2)` would let weights be learned")
 	}
 	p.capacity.witness = byBoth
 	if e.reported {
-		return choice{LawCapacity, "capacity learned from in-flight and completions, and from reported utilization where the two agree", p.capacity}
+		return choice{name: LawCapacity, why: "capacity learned from in-flight and completions, and from reported utilization where the two agree", law: p.capacity}
 	}
-	return choice{LawCapacity, "capacity learned from in-flight and completions", p.capacity}
+	return choice{name: LawCapacity, why: "capacity learned from in-flight and completions", law: p.capacity}
 }
 
 func describeStay(seconds float64) string {

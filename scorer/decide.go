@@ -9,17 +9,14 @@ func (p *Pool) plan(now time.Time) Plan {
 	plan := Plan{
 		Pool: p.config.Name, Seq: p.seq, At: now,
 		Law: p.choice.name, LawWhy: p.choice.why, Advice: p.advice(),
-		Decisions: make([]Decision, len(p.members)),
-	}
-	if p.config.DryRun {
-		plan.Mode = DryRun
+		Mode: p.mode(), Decisions: make([]Decision, len(p.members)),
 	}
 	for i, m := range p.members {
 		p.explain(i, m, now)
 		p.maker.add(m.capacity * m.factor)
 		d := &plan.Decisions[i]
 		*d = Decision{
-			Backend: m.Name, Why: m.why,
+			Backend: m.Name, Why: m.why, Pinned: m.pin > 0,
 			InFlight: m.now.inFlight, RPS: m.now.completed, EPS: m.now.failed,
 			Latency: m.now.latency, Utilization: m.now.utilization,
 			ReportAge: m.age,

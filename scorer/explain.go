@@ -25,18 +25,26 @@ func (p *Pool) causeOf(i int, m *member, now time.Time) cause {
 	switch {
 	case m.Condition == Down:
 		return becauseDown
+	case m.Condition == Draining && m.found == Up:
+		return becauseDrained
 	case m.Condition == Draining:
 		return becauseDraining
+	case m.pin > 0:
+		return becausePinned
 	case m.ejection != nil && m.note.cause == becausePulse:
 		return becausePulse
 	case m.ejection != nil:
 		return becauseEjected
+	case p.frozen():
+		return becauseFrozen
 	case p.panics:
 		return becausePanic
 	case m.note.cause == becauseFailures:
 		return becauseFailures
 	case !m.joined.IsZero() && !p.settled(m, now):
 		return becauseSlowStart
+	case p.choice.waits:
+		return becauseFound
 	case p.choice.law == p.static:
 		return becauseConfigured
 	case m.age < 0:
@@ -54,6 +62,12 @@ func (p *Pool) causeOf(i int, m *member, now time.Time) cause {
 func (p *Pool) reasonFor(because cause, i int, m *member, now time.Time) reason {
 	r := reason{cause: because}
 	switch because {
+	case becauseDrained:
+		r.order = p.orders.Drains[m.Name].String()
+	case becausePinned:
+		r.factor, r.order = m.pin, p.orders.Pins[m.Name].String()
+	case becauseFrozen:
+		r.order = p.orders.Frozen.String()
 	case becausePulse:
 		return m.note
 	case becauseEjected:

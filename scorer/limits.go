@@ -3,12 +3,17 @@ package scorer
 import "math"
 
 // bounded is one backend's wish and the bounds that its weight must keep.
-type bounded struct{ wish, low, high, weight float64 }
+type bounded struct {
+	wish, low, high, weight float64
+	// pinned is that the bounds are a person's, which nothing widens.
+	pinned bool
+}
 
 // fit finds the weights that are nearest to the wishes in ratio, keep every
 // bound and have mean 1: weight = clamp(wish·k, low, high) for the one k with
 // which the mean is right. Where the steps leave no room for that, as when
-// those that had most of the work leave at once, floor and ceiling alone bind.
+// those that had most of the work leave at once, floor and ceiling alone bind, and
+// where pinned weights leave none, the mean is not 1.
 func fit(in []bounded, l Limits) {
 	if len(in) == 0 {
 		return
@@ -21,7 +26,9 @@ func fit(in []bounded, l Limits) {
 	}
 	if lows > n*(1+1e-9) || highs < n*(1-1e-9) {
 		for i := range in {
-			in[i].low, in[i].high = l.Floor, l.Ceiling
+			if !in[i].pinned {
+				in[i].low, in[i].high = l.Floor, l.Ceiling
+			}
 		}
 	}
 	var total float64

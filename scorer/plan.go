@@ -10,7 +10,7 @@ const (
 	Active Mode = iota
 	// DryRun plans are computed and shown; targets only report what they have.
 	DryRun
-	// Frozen plans repeat the last one.
+	// Frozen plans repeat the last one, and are carried out.
 	Frozen
 )
 
@@ -92,6 +92,8 @@ type Decision struct {
 	Score float64
 	// Why is the reason in words.
 	Why string
+	// Pinned is that an operator has ordered exactly this weight.
+	Pinned bool
 	// Pulse, when positive, asks for Weight to be in force for so long and
 	// for 0 again after it, without waiting for the next tick. It is the
 	// target that times it.

@@ -24,6 +24,10 @@ type Pool struct {
 	static   *static
 	deadband deadband
 	fading   fading
+	orders   Orders
+	// memory is what a predecessor knew of backends, until the first step.
+	memory   map[string]Remembered
+	recalled time.Time
 	// thin is that there is too little in flight for leastconn to use weights,
 	// panics that the last step was in panic.
 	thin, panics bool
@@ -45,7 +49,12 @@ type poolTarget struct {
 
 // member is one backend and all that the pool remembers of it.
 type member struct {
+	// Condition is the effective one: found by the data plane, and what orders
+	// make of it.
 	Backend
+	found Condition
+	// pin is the weight that an operator has ordered, 0 for none.
+	pin float64
 	// capacity is the configured one with mean 1 over the pool: cores or
 	// percent, its scale means nothing.
 	capacity float64
@@ -122,8 +131,11 @@ func (p *Pool) SetBackends(backends []Backend) {
 		m := p.byName[b.Name]
 		if m == nil {
 			m = p.newMember()
+			m.Name = b.Name
+			m.recall(p.memory, p.recalled)
 		}
-		m.Backend = b
+		m.Backend, m.found = b, b.Condition
+		m.obey(&p.orders)
 		next[b.Name] = m
 		members = append(members, m)
 	}

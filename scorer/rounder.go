@@ -59,7 +59,7 @@ type heldWeight struct {
 type roundItem struct {
 	decision                 int
 	input, before, published float64
-	known                    bool
+	known, pinned            bool
 }
 
 // Rounded is the result of rounding a plan; both slices are parallel to
@@ -120,7 +120,7 @@ func (r *Rounder) collect(p Plan) {
 			continue
 		}
 		l := r.exponent * math.Log(d.Weight)
-		item := roundItem{decision: i, input: l, published: l}
+		item := roundItem{decision: i, input: l, published: l, pinned: d.Pinned}
 		if h, ok := r.held[d.Backend]; ok {
 			item.known = true
 			item.before, item.published = h.input, h.published
@@ -188,6 +188,9 @@ func (r *Rounder) makeEqual(algorithm Algorithm) {
 		}
 		for i := range group {
 			group[i].published = value
+			if group[i].pinned {
+				group[i].published = group[i].input
+			}
 		}
 		start = end
 	}

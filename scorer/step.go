@@ -19,14 +19,23 @@ func (p *Pool) Step(now time.Time) Plan {
 	p.last = now
 
 	t := p.gather(now, seconds, first)
-	p.eject(now, &t)
+	if !p.frozen() {
+		p.eject(now, &t)
+	}
 	p.choice = p.choose(p.evidence(&t))
 	traffic := p.traffic()
 	observations := p.observe(now, traffic)
 	weights := p.choice.law.Weights(now, observations)
 	p.panics = panicking(t.usable(), t.all)
-	p.hold(weights)
-	p.share(now, first)
+	if p.frozen() && !first {
+		p.keep()
+	} else {
+		p.hold(weights)
+		p.share(now, first)
+	}
+	if p.seq > patience {
+		p.memory = nil // whoever comes now is another one of the same name
+	}
 	return p.plan(now)
 }
 
@@ -65,10 +74,10 @@ func (p *Pool) gather(now time.Time, seconds float64, first bool) tally {
 		m.failures.add(m.now.completed, m.now.failed, p.fading.over(m.now.seconds))
 		m.score(&p.maker, seconds)
 		m.note = reason{}
-		if m.ejection != nil && m.Condition == Up {
+		if m.ejection != nil && m.Condition == Up && !p.frozen() {
 			m.readmit(now, seconds, canPulse)
 		}
-		m.enter(now, first)
+		m.enter(now, first, p.frozen())
 		t.count(m)
 	}
 	return t
@@ -142,7 +151,7 @@ func (p *Pool) leak() float64 {
 }
 
 // enter notes whether a member is in service and since when.
-func (m *member) enter(now time.Time, first bool) {
+func (m *member) enter(now time.Time, first, frozen bool) {
 	serving := m.Condition == Up && m.ejection == nil
 	if serving && !m.serving {
 		m.joined = now
@@ -150,7 +159,9 @@ func (m *member) enter(now time.Time, first bool) {
 		if first {
 			m.joined = time.Time{}
 		}
-		m.weight = 0
+		if !frozen {
+			m.weight = 0
+		}
 	}
 	m.serving = serving
 }
