@@ -85,7 +85,7 @@ func (f *follower) changes(p scorer.Plan, v *view, override bool) (changes, puls
 func (b *Backend) inForce(v *view) scorer.InForce {
 	f := &b.following
 	out := scorer.InForce{
-		Origin: b.proxy.Name(), Algorithm: v.algorithm, Pulses: true,
+		Origin: b.proxy.Name(), Algorithm: v.algorithm, Pulses: true, Process: v.generation,
 		Shares: make([]scorer.Share, len(v.servers)),
 	}
 	for i := range v.servers {

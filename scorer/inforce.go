@@ -42,6 +42,9 @@ type InForce struct {
 	Algorithm Algorithm
 	// Pulses says whether the target honours Decision.Pulse.
 	Pulses bool
+	// Process is another number for each process of the data plane: after a
+	// restart or a reload nothing that was set before is sure to be there.
+	Process int
 	// Shares has an entry for each backend that the data plane knows.
 	Shares []Share
 	// Warnings say, for a person, what may keep weights from having their effect

@@ -12,8 +12,10 @@ import (
 // owner is the one goroutine that touches the pool.
 type owner struct {
 	*Tuner
-	pool    *scorer.Pool
-	members int
+	pool *scorer.Pool
+	// current are the pool's backends, as they were delivered.
+	current []scorer.Backend
+	orders  scorer.Orders
 	// asked counts the targets that have not yet said what is in force;
 	// waited counts the ticks that the first step was put off for them.
 	asked, waited int
@@ -23,14 +25,24 @@ type owner struct {
 	reported  uint64
 	newest    time.Time
 	unmatched uint64
+	// noted are the notes in force, by target and backend.
+	noted map[[2]string]string
+	// remembered is when the memory was last handed out; stirred asks for it
+	// before its time.
+	remembered time.Time
+	stirred    bool
 }
 
 func newOwner(t *Tuner) *owner {
 	o := &owner{
 		Tuner: t, pool: t.options.Pool,
-		asked: len(t.workers), answered: make([]bool, len(t.workers)),
+		asked: len(t.workers), answered: make([]bool, len(t.workers)), noted: map[[2]string]string{},
 	}
 	o.now.Started = time.Now()
+	o.remembered = o.now.Started
+	o.orders = t.options.Orders.Clone()
+	o.now.Orders = o.orders
+	o.pool.SetOrders(o.orders.Clone())
 	for _, w := range t.workers {
 		o.now.Targets = append(o.now.Targets, TargetStatus{Name: w.target.Name})
 	}
@@ -50,7 +62,15 @@ func (o *owner) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			o.remember()
 			return
+		case c := <-o.commands:
+			out := o.command(c.Command)
+			if out.err == nil {
+				o.step(time.Now())
+				o.publish()
+			}
+			c.done <- out
 		case r := <-o.reports:
 			o.observe(r)
 		case b := <-o.backends:
@@ -61,6 +81,9 @@ func (o *owner) run(ctx context.Context) {
 		case now := <-ticker.C:
 			o.step(now)
 			o.publish()
+			if o.stirred || now.Sub(o.remembered) >= o.options.MemoryEvery {
+				o.remember()
+			}
 		}
 	}
 }
@@ -70,7 +93,7 @@ func (o *owner) observe(r scorer.Report) {
 	if r.At.After(o.newest) {
 		o.newest = r.At
 	}
-	if !o.pool.Observe(r) && o.members > 0 {
+	if !o.pool.Observe(r) && len(o.current) > 0 {
 		o.unmatched++
 		if o.unmatched == 1 {
 			o.log.Warn("report of a backend that is not in the pool", "backend", r.Backend, "origin", r.Origin)
@@ -80,7 +103,14 @@ func (o *owner) observe(r scorer.Report) {
 
 func (o *owner) setBackends(b []scorer.Backend) {
 	o.pool.SetBackends(b)
-	o.members = len(b)
+	o.current = b
+}
+
+func (o *owner) remember() {
+	o.remembered, o.stirred = time.Now(), false
+	if o.options.OnMemory != nil && o.now.Plan.Seq > 0 {
+		o.options.OnMemory(o.pool.Memory())
+	}
 }
 
 func (o *owner) applied(r result) {
@@ -100,19 +130,47 @@ func (o *owner) applied(r result) {
 		status.AppliedSeq = r.seq
 	}
 	if len(r.inForce.Shares) > 0 {
+		o.compareInForce(status.Name, &status.InForce, &r.inForce)
 		status.InForce = r.inForce
 	}
 	o.pool.Applied(status.Name, r.inForce)
 	switch {
 	case was == "" && status.LastError != "":
 		o.log.Error("target does not follow", "target", status.Name, "error", status.LastError)
+		o.event(Event{Kind: EventTarget, Target: status.Name, Text: "does not follow: " + status.LastError})
 	case was != "" && status.LastError == "":
 		o.log.Info("target follows again", "target", status.Name)
+		o.event(Event{Kind: EventTarget, Target: status.Name, Text: "follows again"})
+	}
+}
+
+// compareInForce finds out what happened at a data plane besides.
+func (o *owner) compareInForce(target string, before, now *scorer.InForce) {
+	if len(before.Shares) > 0 && before.Process != now.Process {
+		o.event(Event{Kind: EventProxy, Target: target, Text: "was restarted or reloaded; weights are set again"})
+	}
+	for i := range now.Shares {
+		s := &now.Shares[i]
+		if s.Note == "" && len(o.noted) == 0 {
+			continue
+		}
+		key := [2]string{target, s.Backend}
+		was := o.noted[key]
+		switch {
+		case s.Note == was:
+			continue
+		case s.Note == "":
+			delete(o.noted, key)
+			o.event(Event{Kind: EventNote, Backend: s.Backend, Target: target, Text: "no longer: " + was})
+		default:
+			o.noted[key] = s.Note
+			o.event(Event{Kind: EventNote, Backend: s.Backend, Target: target, Text: s.Note})
+		}
 	}
 }
 
 func (o *owner) step(now time.Time) {
-	if o.members == 0 {
+	if len(o.current) == 0 {
 		return
 	}
 	if o.asked > 0 && o.waited < patience {
@@ -127,7 +185,10 @@ func (o *owner) step(now time.Time) {
 	plan := o.pool.Step(now)
 	o.now.StepTime = time.Since(began)
 	o.count(o.now.Plan.Decisions, plan.Decisions)
-	o.now.Plan = plan
+	if o.now.Plan.Law != plan.Law && o.now.Plan.Seq > 0 {
+		o.event(Event{Kind: EventLaw, Text: "law " + plan.Law + ": " + plan.LawWhy})
+	}
+	o.now.Plan, o.now.Orders = plan, o.orders
 	for _, w := range o.workers {
 		w.offer(plan)
 	}
@@ -153,6 +214,11 @@ func (o *owner) compare(before, d *scorer.Decision) {
 	if before.State != d.State {
 		o.log.Info("backend changes state", "backend", d.Backend,
 			"from", before.State.String(), "to", d.State.String(), "why", d.Why)
+		o.stirred = true
+		o.event(Event{
+			Kind: EventState, Backend: d.Backend,
+			Text: before.State.String() + " → " + d.State.String() + ": " + d.Why,
+		})
 		if d.State == scorer.StateEjected {
 			o.now.Ejections++
 		}

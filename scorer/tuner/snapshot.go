@@ -21,8 +21,10 @@ type Snapshot struct {
 	// backends that are not in the pool; LastReport is when the newest was made.
 	Reports, Unmatched uint64
 	LastReport         time.Time
-	Targets            []TargetStatus
-	Sources            []SourceStatus
+	// Orders are what operators have ordered.
+	Orders  scorer.Orders
+	Targets []TargetStatus
+	Sources []SourceStatus
 }
 
 // TargetStatus is how one target follows.

@@ -13,6 +13,7 @@ import (
 const (
 	defaultTick         = time.Second
 	defaultApplyTimeout = 2500 * time.Millisecond
+	defaultMemoryEvery  = 10 * time.Second
 	// patience is how many ticks the first step waits for the targets to say
 	// what is in force, so that it starts from there.
 	patience = 3
@@ -35,6 +36,17 @@ type Options struct {
 	// longest pulse.
 	ApplyTimeout time.Duration
 	Logger       *slog.Logger
+	// Name is the pool's, for events.
+	Name string
+	// Orders are those in force at the start.
+	Orders scorer.Orders
+	// OnEvent, when set, is called by the owner; it must return at once.
+	OnEvent func(Event)
+	// OnMemory, when set, is called by the owner with what a successor can use:
+	// about every MemoryEvery (default 10 s), when a backend's state changes, and
+	// at the end. It must return at once.
+	OnMemory    func(scorer.Memory)
+	MemoryEvery time.Duration
 	// OnStep, when set, is called by the owner after each step with the newest
 	// snapshot; it must return at once.
 	OnStep func(*Snapshot)
@@ -68,6 +80,8 @@ type Tuner struct {
 	reports  chan scorer.Report
 	backends chan []scorer.Backend
 	results  chan result
+	commands chan command
+	ended    chan struct{} // closed when the owner has ended
 	inputs   []*input
 	workers  []*worker
 }
@@ -80,6 +94,9 @@ func New(options Options) *Tuner {
 	if options.ApplyTimeout <= 0 {
 		options.ApplyTimeout = defaultApplyTimeout
 	}
+	if options.MemoryEvery <= 0 {
+		options.MemoryEvery = defaultMemoryEvery
+	}
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -89,6 +106,8 @@ func New(options Options) *Tuner {
 		reports:  make(chan scorer.Report, reportBuffer),
 		backends: make(chan []scorer.Backend),
 		results:  make(chan result),
+		commands: make(chan command),
+		ended:    make(chan struct{}),
 	}
 	for _, s := range options.Sources {
 		t.inputs = append(t.inputs, newInput(s.Name, t.log, func(ctx context.Context) error {
@@ -124,6 +143,7 @@ func (t *Tuner) Run(ctx context.Context) {
 		group.Go(func() { w.run(ctx, t.results) })
 	}
 	newOwner(t).run(ctx)
+	close(t.ended)
 	cancel()
 	// The owner no longer listens: whoever still sends sees ctx end.
 	group.Wait()
