@@ -48,7 +48,7 @@ func (c attachCommand) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	fleet := daemon.NewFleet(log)
+	fleet := daemon.NewFleet(daemon.Options{Logger: log})
 	change, err := fleet.Prepare(settings)
 	if err != nil {
 		return err

@@ -47,16 +47,34 @@ func (r *running) again(t *testing.T) {
 	})
 }
 
-// binary builds the program once for each test that needs it; the compiler
-// remembers.
+// built is the program, built when it is first needed.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "trimtab-test")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "trimtab")
+	if out, err := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return path, nil
+})
+
 func binary(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "trimtab")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, ".").CombinedOutput()
+	path, err := built()
 	if err != nil {
-		t.Fatalf("%v: %s", err, out)
+		t.Fatal(err)
 	}
 	return path
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := built(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
 }
 
 func TestHangupReadsTheConfigurationAgain(t *testing.T) {

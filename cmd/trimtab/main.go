@@ -46,10 +46,20 @@ const (
 
 // commands is the command line.
 type commands struct {
-	Run     runCommand     `cmd:"" help:"Tune the pools of a configuration file."`
-	Attach  attachCommand  `cmd:"" help:"Look at a running HAProxy, and tune it with --apply."`
-	Check   checkCommand   `cmd:"" help:"Validate a configuration file and print what it means."`
-	Status  statusCommand  `cmd:"" help:"Show what a running trimtab does and why."`
+	Run    runCommand    `cmd:"" help:"Tune the pools of a configuration file."`
+	Attach attachCommand `cmd:"" help:"Look at a running HAProxy, and tune it with --apply."`
+	Check  checkCommand  `cmd:"" help:"Validate a configuration file and print what it means."`
+	Status statusCommand `cmd:"" help:"Show what a running trimtab does and why."`
+	Events eventsCommand `cmd:"" help:"Show what happened, and with -f what happens."`
+
+	Pin      pinCommand      `cmd:"" group:"Orders:" help:"Give a backend one weight that nothing moves."`
+	Unpin    unpinCommand    `cmd:"" group:"Orders:" help:"Take a pin back."`
+	Drain    drainCommand    `cmd:"" group:"Orders:" help:"Send a backend no new work."`
+	Undrain  undrainCommand  `cmd:"" group:"Orders:" help:"Send it work again, slowly at first."`
+	Freeze   freezeCommand   `cmd:"" group:"Orders:" help:"Keep every weight and state of a pool as it is."`
+	Unfreeze unfreezeCommand `cmd:"" group:"Orders:" help:"Let them move again."`
+	DryRun   dryRunCommand   `cmd:"" name:"dry-run" group:"Orders:" help:"Make and show plans, but change nothing; or carry them out again."`
+
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

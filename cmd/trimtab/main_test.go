@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/client"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/status"
 	"github.com/trimtab-lb/trimtab/haproxy/instance"
 )
@@ -254,7 +255,7 @@ func (r *running) untilEvery(t *testing.T, interval time.Duration, what string, 
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
-		document, err := status.Get(ctx, r.addr)
+		document, err := status.Get(ctx, client.Client{Addr: r.addr})
 		if err == nil && ok(document) {
 			return document
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -22,10 +21,7 @@ func readme(t *testing.T) string {
 
 func blocks(t *testing.T, language string) []string {
 	t.Helper()
-	var out []string
-	for _, m := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(readme(t), -1) {
-		out = append(out, m[1])
-	}
+	out := codeBlocks(readme(t), language)
 	if len(out) == 0 {
 		t.Fatalf("no %s in the README", language)
 	}
@@ -47,11 +43,12 @@ func TestReadmeCommandsRun(t *testing.T) {
 	in := proxy(t, twoPools)
 	yaml := strings.ReplaceAll(blocks(t, "yaml")[0], "/run/haproxy/admin.sock", in.Socket())
 	r := start(t, yaml[strings.Index(yaml, "pools:\n")+len("pools:\n"):])
+	r.until(t, "steering", steering)
 	ran := 0
 	for _, block := range blocks(t, "sh") {
 		for line := range strings.Lines(block) {
 			command, _, _ := strings.Cut(line, "#")
-			args := strings.Fields(command)
+			args := words(command)
 			if len(args) == 0 || args[0] != "trimtab" {
 				continue
 			}
@@ -59,7 +56,7 @@ func TestReadmeCommandsRun(t *testing.T) {
 			switch args[1] {
 			case "run": // runs already, by start
 				continue
-			case "status":
+			case "status", "drain", "undrain", "pin", "freeze", "dry-run", "events":
 				args = append(args, "--addr", r.addr)
 			case "attach":
 				if args[len(args)-1] == "--apply" {
@@ -67,15 +64,31 @@ func TestReadmeCommandsRun(t *testing.T) {
 				}
 				args = append(args, "--watch", "2s")
 			}
-			line := strings.NewReplacer("/run/haproxy/admin.sock", in.Socket(), "trimtab.yaml", r.config).Replace(strings.Join(args[1:], " "))
-			if code, _, errs := call(t, strings.Fields(line)...); code != exitFine {
+			names := strings.NewReplacer("/run/haproxy/admin.sock", in.Socket(), "trimtab.yaml", r.config)
+			for i := range args {
+				args[i] = names.Replace(args[i])
+			}
+			if code, _, errs := call(t, args[1:]...); code != exitFine {
 				t.Errorf("%s: exit code %d: %s", line, code, errs)
 			}
 		}
 	}
-	if ran < 5 {
+	if ran < 11 {
 		t.Errorf("%d commands of the README were run", ran)
 	}
+}
+
+// words splits a command as a shell does, as far as the README needs it.
+func words(command string) []string {
+	var out []string
+	for i, part := range strings.Split(command, `"`) {
+		if i%2 == 1 {
+			out = append(out, part)
+		} else {
+			out = append(out, strings.Fields(part)...)
+		}
+	}
+	return out
 }
 
 func TestReadmeListsEveryMetric(t *testing.T) {

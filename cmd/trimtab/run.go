@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/daemon"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/notify"
 )
 
 type runCommand struct {
@@ -16,7 +17,10 @@ type runCommand struct {
 }
 
 func (c runCommand) Run(ctx context.Context, s *streams) error {
-	d, err := daemon.New(daemon.Options{ConfigFile: c.Config, Version: programVersion(), Logger: c.logger(s.err)})
+	log := c.logger(s.err)
+	d, err := daemon.New(daemon.Settings{
+		ConfigFile: c.Config, Version: programVersion(), Logger: log, Notifier: notify.FromEnvironment(log),
+	})
 	if err != nil {
 		return err
 	}

@@ -12,12 +12,12 @@ import (
 )
 
 type statusCommand struct {
-	Addr   string `default:"127.0.0.1:9902" placeholder:"HOST:PORT" help:"Where trimtab's admin server listens (default ${default})."`
 	Output string `short:"o" enum:"table,json" default:"table" help:"table or json."`
+	server
 }
 
 func (c statusCommand) Run(ctx context.Context, s *streams) error {
-	document, err := status.Get(ctx, c.Addr)
+	document, err := status.Get(ctx, c.client())
 	if err != nil {
 		return err
 	}

@@ -38,14 +38,11 @@ func newOwner(t *Tuner) *owner {
 		Tuner: t, pool: t.options.Pool,
 		asked: len(t.workers), answered: make([]bool, len(t.workers)), noted: map[[2]string]string{},
 	}
-	o.now.Started = time.Now()
+	o.now = *t.Snapshot()
+	o.now.Targets = slices.Clone(o.now.Targets)
 	o.remembered = o.now.Started
 	o.orders = t.options.Orders.Clone()
-	o.now.Orders = o.orders
 	o.pool.SetOrders(o.orders.Clone())
-	for _, w := range t.workers {
-		o.now.Targets = append(o.now.Targets, TargetStatus{Name: w.target.Name})
-	}
 	if len(t.options.Backends) > 0 {
 		o.setBackends(t.options.Backends)
 	}
@@ -104,6 +101,12 @@ func (o *owner) observe(r scorer.Report) {
 func (o *owner) setBackends(b []scorer.Backend) {
 	o.pool.SetBackends(b)
 	o.current = b
+	// What a target has of those that are new may have been said before.
+	for i := range o.now.Targets {
+		if t := &o.now.Targets[i]; len(t.InForce.Shares) > 0 {
+			o.pool.Applied(t.Name, t.InForce)
+		}
+	}
 }
 
 func (o *owner) remember() {

@@ -122,8 +122,20 @@ func New(options Options) *Tuner {
 	for i, target := range options.Targets {
 		t.workers = append(t.workers, newWorker(i, target, options.ApplyTimeout))
 	}
-	t.snapshot.Store(&Snapshot{Started: time.Now()})
+	t.snapshot.Store(t.first())
 	return t
+}
+
+// first is what is known before anything has happened.
+func (t *Tuner) first() *Snapshot {
+	s := &Snapshot{Started: time.Now(), Orders: t.options.Orders.Clone()}
+	for _, w := range t.workers {
+		s.Targets = append(s.Targets, TargetStatus{Name: w.target.Name})
+	}
+	for _, in := range t.inputs {
+		s.Sources = append(s.Sources, in.status())
+	}
+	return s
 }
 
 // Snapshot returns the newest snapshot, never nil. It is safe for concurrent

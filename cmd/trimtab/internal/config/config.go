@@ -13,8 +13,9 @@ import (
 // are refused as what they are and not as spelling mistakes.
 type Config struct {
 	Admin Admin    `yaml:"admin"`
+	State State    `yaml:"state,omitempty"`
 	Pools []Pool   `yaml:"pools"`
-	_     struct{} `later:"xds|state"`
+	_     struct{} `later:"xds"`
 
 	effective []byte
 }
@@ -23,6 +24,15 @@ type Config struct {
 type Admin struct {
 	// Listen is host:port. Default 127.0.0.1:9902.
 	Listen string `yaml:"listen"`
+	// TokenFile is the path of the file with the token that every change needs.
+	// Empty for none, which only a loopback address may have.
+	TokenFile string `yaml:"token_file,omitempty"`
+}
+
+// State is what outlives trimtab: orders of operators, and what was learned.
+type State struct {
+	// Path is a directory that trimtab may write to. Empty: nothing is kept.
+	Path string `yaml:"path,omitempty"`
 }
 
 // Pool is one pool: what serves it, how it is judged, and who follows.

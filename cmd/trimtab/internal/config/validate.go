@@ -34,8 +34,9 @@ func (v *validator) fail(path, hint, format string, args ...any) {
 }
 
 func (v *validator) config(c *Config) {
-	if v.usable("admin.listen") && v.usable("admin") {
-		v.address("admin.listen", c.Admin.Listen, true)
+	v.admin("admin", c.Admin)
+	if path := "state.path"; v.given(path) && v.usable(path) && !strings.HasPrefix(c.State.Path, "/") {
+		v.fail(path, "", "must be an absolute path, is %q", c.State.Path)
 	}
 	if len(c.Pools) == 0 && v.usable("pools") {
 		v.fail("pools", "add - name: …", "at least one pool is required")

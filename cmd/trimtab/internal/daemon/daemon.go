@@ -11,27 +11,40 @@ import (
 	"time"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/events"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/notify"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/state"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/token"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/web"
+	"github.com/trimtab-lb/trimtab/scorer/tuner"
 )
+
+// eventReload is a configuration that was read again.
+const eventReload tuner.EventKind = "reload"
 
 // closeTimeout bounds the end of everything but the admin server, which has its
 // own 5 s beside it.
 const closeTimeout = 4 * time.Second
 
-// Options describe a daemon.
-type Options struct {
+// Settings describe a daemon.
+type Settings struct {
 	// ConfigFile is read at the start and at each reload.
 	ConfigFile string
 	Version    string
 	Logger     *slog.Logger
+	// Notifier is the service manager; nil for none.
+	Notifier *notify.Notifier
 }
 
 // Daemon runs a configuration file.
 type Daemon struct {
-	options  Options
+	options  Settings
 	fleet    *Fleet
 	first    *Change
 	admin    config.Admin
+	kept     config.State
+	store    *state.Store // nil where nothing is kept
+	events   *events.Log
 	listener net.Listener
 	reloads  chan reload
 	state    atomic.Pointer[web.ConfigState]
@@ -44,14 +57,30 @@ type reload struct {
 
 // New reads the configuration and binds the admin address, so that whatever is
 // wrong with either is said before anything runs.
-func New(o Options) (*Daemon, error) {
+func New(o Settings) (_ *Daemon, err error) {
 	c, err := config.Load(o.ConfigFile)
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{options: o, fleet: NewFleet(o.Logger), admin: c.Admin, reloads: make(chan reload)}
+	d := &Daemon{options: o, admin: c.Admin, kept: c.State, events: events.New(), reloads: make(chan reload)}
+	if c.State.Path != "" {
+		if d.store, err = state.Open(c.State.Path); err != nil {
+			return nil, fmt.Errorf("%s: state.path: %w", o.ConfigFile, err)
+		}
+		defer func() {
+			if err != nil {
+				err = errors.Join(err, d.store.Close())
+			}
+		}()
+	}
+	d.fleet = NewFleet(Options{Logger: o.Logger, Store: d.store, OnEvent: d.events.Add})
 	if d.first, err = d.fleet.Prepare(c); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.ConfigFile, err)
+	}
+	if c.Admin.TokenFile != "" {
+		if _, err := token.Read(c.Admin.TokenFile); err != nil {
+			return nil, fmt.Errorf("%s: admin.token_file: %w", o.ConfigFile, err)
+		}
 	}
 	if d.listener, err = net.Listen("tcp", c.Admin.Listen); err != nil {
 		return nil, fmt.Errorf("%s: admin.listen: %w", o.ConfigFile, err)
@@ -69,8 +98,9 @@ func (d *Daemon) Addr() string { return d.listener.Addr().String() }
 func (d *Daemon) Run(ctx context.Context) error {
 	handler, err := web.New(web.Options{
 		Snapshots: d.fleet.Snapshots, Polls: d.fleet.Polls,
+		Command: d.command, Events: d.events.Since,
 		Reload: d.Reload, ConfigState: func() web.ConfigState { return *d.state.Load() },
-		Version: d.options.Version, Logger: d.options.Logger,
+		Version: d.options.Version, Logger: d.options.Logger, TokenFile: d.admin.TokenFile,
 	})
 	if err != nil {
 		return errors.Join(err, d.listener.Close())
@@ -84,13 +114,33 @@ func (d *Daemon) Run(ctx context.Context) error {
 		cancel() // without its server, nobody could see or stop what it does
 	})
 	d.fleet.Swap(ctx, d.first)
+	d.ready()
+	group.Go(func() { d.options.Notifier.Watch(ctx, d.healthy) })
 	d.options.Logger.Info("trimtab runs", "version", d.options.Version, "admin", d.Addr(), "config", d.options.ConfigFile)
 	d.serveReloads(ctx)
+	d.options.Notifier.Stopping()
 	closing, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer done()
 	d.fleet.Close(closing)
 	group.Wait()
+	if d.store != nil {
+		served = errors.Join(served, d.store.Close())
+	}
 	return served
+}
+
+// command is the admin server's: its errors tell whose fault it is.
+func (d *Daemon) command(ctx context.Context, pool string, c tuner.Command) (warning string, err error) {
+	warning, err = d.fleet.Command(ctx, pool, c)
+	switch {
+	case errors.Is(err, ErrNoPool), errors.Is(err, tuner.ErrNoBackend):
+		err = fmt.Errorf("%w: %w", web.ErrNotFound, err)
+	case errors.Is(err, tuner.ErrInvalid):
+		err = fmt.Errorf("%w: %w", web.ErrBadRequest, err)
+	case errors.Is(err, tuner.ErrRefused):
+		err = fmt.Errorf("%w: %w", web.ErrConflict, err)
+	}
+	return warning, err
 }
 
 func (d *Daemon) serveReloads(ctx context.Context) {
@@ -118,15 +168,19 @@ func (d *Daemon) Reload(ctx context.Context) error {
 }
 
 func (d *Daemon) reload(ctx context.Context) error {
+	d.options.Notifier.Reloading()
+	defer d.ready()
 	state := *d.state.Load()
 	state.At = time.Now()
 	hash, err := d.tryReload(ctx)
 	state.Err = err
 	if err != nil {
 		d.options.Logger.Error("reload failed; everything stays as it was", "config", d.options.ConfigFile, "error", err)
+		d.events.Add(tuner.Event{Kind: eventReload, Text: "reload failed, everything stays as it was: " + err.Error()})
 	} else {
 		state.Hash, state.SuccessAt = hash, state.At
 		d.options.Logger.Info("configuration reloaded", "config", d.options.ConfigFile, "hash", hash)
+		d.events.Add(tuner.Event{Kind: eventReload, Text: "configuration reloaded: " + hash})
 	}
 	d.state.Store(&state)
 	return err
@@ -138,8 +192,10 @@ func (d *Daemon) tryReload(ctx context.Context) (hash string, err error) {
 		return "", err
 	}
 	if c.Admin != d.admin {
-		return "", fmt.Errorf("%s: admin.listen cannot change from %s to %s while running: restart trimtab",
-			d.options.ConfigFile, d.admin.Listen, c.Admin.Listen)
+		return "", fmt.Errorf("%s: admin.listen and admin.token_file cannot change while running: restart trimtab", d.options.ConfigFile)
+	}
+	if c.State != d.kept {
+		return "", fmt.Errorf("%s: state.path cannot change while running: restart trimtab", d.options.ConfigFile)
 	}
 	change, err := d.fleet.Prepare(c)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/state"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/web"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
 )
@@ -16,14 +17,24 @@ import (
 // Fleet is everything that runs for one configuration. One goroutine calls
 // Prepare, Swap and Close; Snapshots and Polls are safe for any.
 type Fleet struct {
+	options Options
 	log     *slog.Logger
 	proxies map[proxyKey]*proxy
 	pools   atomic.Pointer[[]*pool]
 }
 
+// Options are what all pools share.
+type Options struct {
+	Logger *slog.Logger
+	// Store keeps what must survive a restart; nil keeps nothing.
+	Store *state.Store
+	// OnEvent is told what happens; it must return at once. nil: nobody is.
+	OnEvent func(tuner.Event)
+}
+
 // NewFleet returns a fleet that runs nothing.
-func NewFleet(log *slog.Logger) *Fleet {
-	f := &Fleet{log: log, proxies: map[proxyKey]*proxy{}}
+func NewFleet(o Options) *Fleet {
+	f := &Fleet{options: o, log: o.Logger, proxies: map[proxyKey]*proxy{}}
 	f.pools.Store(&[]*pool{})
 	return f
 }
@@ -57,7 +68,7 @@ func (f *Fleet) Prepare(c *config.Config) (*Change, error) {
 			change.kept[old] = true
 			continue
 		}
-		p, err := newPool(settings, func(t *config.HAProxy) *proxy { return change.proxies[keyOf(t)] }, f.log)
+		p, err := newPool(settings, func(t *config.HAProxy) *proxy { return change.proxies[keyOf(t)] }, f.options)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -92,9 +103,11 @@ func (f *Fleet) Swap(ctx context.Context, change *Change) {
 		next[p.config.Name] = true
 	}
 	var ending []*pool
+	before := map[string]*pool{}
 	for _, p := range *f.pools.Load() {
 		if !change.kept[p] {
 			ending = append(ending, p)
+			before[p.config.Name] = p
 		}
 	}
 	f.end(ctx, ending, func(p *pool) bool {
@@ -113,7 +126,7 @@ func (f *Fleet) Swap(ctx context.Context, change *Change) {
 	f.proxies = change.proxies
 	for _, p := range change.pools {
 		if !change.kept[p] {
-			p.start()
+			p.start(before[p.config.Name])
 		}
 	}
 	f.pools.Store(&change.pools)
@@ -135,7 +148,7 @@ func (f *Fleet) end(ctx context.Context, pools []*pool, restore func(*pool) bool
 	for _, p := range pools {
 		group.Go(func() {
 			p.stop()
-			if !restore(p) || !p.config.Apply {
+			if !restore(p) {
 				return
 			}
 			if err := p.restore(ctx); err != nil {

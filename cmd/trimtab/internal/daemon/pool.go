@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
@@ -21,12 +22,16 @@ const restoreTimeout = 2 * time.Second
 // pool is one pool that runs, or is ready to.
 type pool struct {
 	config  config.Pool
-	tuner   *tuner.Tuner
+	options tuner.Options
+	tuner   *tuner.Tuner // once it is started
+	keeper  *keeper
 	targets []*haproxy.Backend
 	loads   []load
 	log     *slog.Logger
 	cancel  context.CancelFunc
 	done    chan struct{}
+	// commanding orders what operators want.
+	commanding sync.Mutex
 }
 
 // load is a source of load reports that follows the members.
@@ -39,14 +44,14 @@ type load interface {
 
 // newPool builds a pool without touching anything. proxyOf finds the proxy of a
 // target.
-func newPool(c config.Pool, proxyOf func(*config.HAProxy) *proxy, log *slog.Logger) (*pool, error) {
-	log = log.With("pool", c.Name)
+func newPool(c config.Pool, proxyOf func(*config.HAProxy) *proxy, o Options) (*pool, error) {
+	log := o.Logger.With("pool", c.Name)
 	model, err := scorer.New(c.Scorer())
 	if err != nil {
 		return nil, err
 	}
-	p := &pool{config: c, log: log, done: make(chan struct{})}
-	options := tuner.Options{Pool: model, Logger: log}
+	p := &pool{config: c, log: log, done: make(chan struct{}), keeper: newKeeper(o.Store, log, c.Name)}
+	options := tuner.Options{Name: c.Name, Pool: model, Logger: log, OnEvent: o.OnEvent, OnMemory: p.keeper.remember}
 	who := &members{log: log, configured: c.ScorerBackends()}
 	for i := range c.Targets {
 		settings := c.Targets[i].HAProxy
@@ -66,7 +71,7 @@ func newPool(c config.Pool, proxyOf func(*config.HAProxy) *proxy, log *slog.Logg
 		options.Sources = append(options.Sources, tuner.NamedSource{Name: l.Origin(), Source: l})
 	}
 	options.Discoverers = []tuner.NamedDiscoverer{{Name: "members", Discoverer: who}}
-	p.tuner = tuner.New(options)
+	p.options = options
 	return p, nil
 }
 
@@ -95,7 +100,17 @@ func newLoads(c config.Pool, log *slog.Logger) ([]load, error) {
 	return out, nil
 }
 
-func (p *pool) start() {
+// start goes on from where the pool of that name before it has ended, if there was
+// one.
+func (p *pool) start(before *pool) {
+	var predecessor *keeper
+	if before != nil {
+		predecessor = before.keeper
+	}
+	kept := p.keeper.start(predecessor)
+	p.options.Pool.Recall(kept.Memory, time.Now())
+	p.options.Orders = kept.Orders
+	p.tuner = tuner.New(p.options)
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
 	go func() {
@@ -108,6 +123,7 @@ func (p *pool) start() {
 func (p *pool) stop() {
 	p.cancel()
 	<-p.done
+	p.keeper.close()
 }
 
 // restore puts the weights back that were found at first.

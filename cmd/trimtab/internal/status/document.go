@@ -1,6 +1,10 @@
 package status
 
-import "time"
+import (
+	"time"
+
+	"github.com/trimtab-lb/trimtab/scorer"
+)
 
 // Document is the state of all pools.
 type Document struct {
@@ -39,12 +43,14 @@ type Pool struct {
 	Imbalance Number `json:"imbalance"`
 	// Moves counts changed weights, Ejections ejected backends, and Reports
 	// load reports since the start.
-	Moves     uint64    `json:"moves"`
-	Ejections uint64    `json:"ejections"`
-	Reports   uint64    `json:"reports"`
-	Backends  []Backend `json:"backends"`
-	Targets   []Target  `json:"targets"`
-	Sources   []Source  `json:"sources"`
+	Moves     uint64 `json:"moves"`
+	Ejections uint64 `json:"ejections"`
+	Reports   uint64 `json:"reports"`
+	// Orders are what operators have ordered.
+	Orders   scorer.Orders `json:"orders"`
+	Backends []Backend     `json:"backends"`
+	Targets  []Target      `json:"targets"`
+	Sources  []Source      `json:"sources"`
 }
 
 // Backend is a decision and what it was made from.

@@ -62,7 +62,7 @@ func poolOf(s *tuner.Snapshot) Pool {
 		Name: s.Plan.Pool, Mode: s.Plan.Mode.String(),
 		Law: s.Plan.Law, LawWhy: s.Plan.LawWhy, Advice: s.Plan.Advice,
 		Tick: s.Plan.Seq, At: &s.Plan.At, Imbalance: Number(s.Plan.Imbalance),
-		Moves: s.Moves, Ejections: s.Ejections, Reports: s.Reports,
+		Moves: s.Moves, Ejections: s.Ejections, Reports: s.Reports, Orders: s.Orders,
 		Backends: make([]Backend, len(s.Plan.Decisions)),
 		Targets:  make([]Target, len(s.Targets)),
 		Sources:  make([]Source, len(s.Sources)),

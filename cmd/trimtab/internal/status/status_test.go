@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/client"
 	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
 )
@@ -252,7 +253,7 @@ func TestGet(t *testing.T) {
 	}))
 	defer s.Close()
 	for _, addr := range []string{s.Listener.Addr().String(), s.URL, s.URL + "/"} {
-		got, err := Get(t.Context(), addr)
+		got, err := Get(t.Context(), client.Client{Addr: addr})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -276,11 +277,11 @@ func TestGetErrors(t *testing.T) {
 	for _, tt := range []struct{ name, addr, want string }{
 		{"nobody there", free.Addr().String(), "connection refused: is it running there? see --addr"},
 		{"an error", serve(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "not\nnow", http.StatusServiceUnavailable) }), "503 Service Unavailable: not now"},
-		{"another server", serve(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }), "not a trimtab status"},
+		{"another server", serve(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }), "not trimtab"},
 		{"no address", "::::", "trimtab at ::::"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := Get(t.Context(), tt.addr)
+			_, err := Get(t.Context(), client.Client{Addr: tt.addr})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
@@ -290,7 +291,7 @@ func TestGetErrors(t *testing.T) {
 		addr := serve(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
-		if _, err := Get(ctx, addr); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := Get(ctx, client.Client{Addr: addr}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v, want deadline exceeded", err)
 		}
 	})

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/trimtab-lb/trimtab/scorer"
 )
 
 // TableOptions say how a table is drawn.
@@ -71,9 +74,29 @@ func (t table) head(p Pool) {
 	}
 	line += fmt.Sprintf(", imbalance %s, tick %d", decimal(p.Imbalance, 2), p.Tick)
 	t.paragraph("", "", oneLine(line))
+	if o := p.Orders.Frozen; o != nil {
+		t.paragraph("", "        ", oneLine("frozen "+o.String()+since(*o)))
+	}
+	if o := p.Orders.DryRun; o != nil {
+		t.paragraph("", "        ", oneLine("dry-run "+onOff(o.On)+" "+o.String()+since(o.Order)))
+	}
 	if p.Advice != "" {
 		t.paragraph("", "        ", "advice: "+oneLine(p.Advice))
 	}
+}
+
+func since(o scorer.Order) string {
+	if o.At.IsZero() {
+		return ""
+	}
+	return ", since " + o.At.UTC().Format(time.DateTime) + " UTC"
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
 }
 
 func (t table) backends(p Pool) {

@@ -10,9 +10,15 @@
 //	GET  /debug/pprof/      profiles
 //
 // Every answer is read from the pools' immutable snapshots; no request touches
-// a pool or a target, so none can slow one down. There is no authentication:
-// the server is meant for a loopback address, and is guarded against what a
-// browser on the same machine could be made to send it.
+// a pool or a target, so none can slow one down.
+//
+// Whoever reaches the address may read. Everything else needs a bearer token
+// where one is configured, which it must be for an address that is not loopback;
+// profiles, which hold parts of the memory, need it there, too. The server speaks
+// no TLS: where a token crosses a network, something that does belongs in front.
+// What a reverse proxy on this machine passes on comes from loopback.
+// On a loopback address it is guarded against what a browser on the same machine
+// could be made to send it.
 //
 // The package computes no state of its own (package status) and draws nothing.
 package web

@@ -12,6 +12,8 @@ const indexPage = `<!doctype html>
 <body><h1>trimtab VERSION</h1>
 <ul>
 <li><a href="/api/v1/status">/api/v1/status</a>: the state of all pools, JSON</li>
+<li><a href="/api/v1/events?follow=0">/api/v1/events</a>: what happened, server-sent events</li>
+<li>POST /api/v1/pools/POOL/pin, unpin, freeze, unfreeze, dry-run, drain, undrain: orders, JSON</li>
 <li><a href="/metrics">/metrics</a>: Prometheus metrics</li>
 <li><a href="/healthz">/healthz</a>: is it alive</li>
 <li><a href="/readyz">/readyz</a>: does it steer, and if not, why</li>

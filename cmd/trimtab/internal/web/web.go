@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/events"
 	"github.com/trimtab-lb/trimtab/scorer/source"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
 )
@@ -29,6 +30,14 @@ type Options struct {
 	Reload func(ctx context.Context) error
 	// ConfigState says what is in force. nil: there is no configuration file.
 	ConfigState func() ConfigState
+	// Command carries out what an operator wants of a pool; warning is what is not
+	// as good as it could be all the same. Its errors are [ErrNotFound],
+	// [ErrBadRequest], [ErrConflict] or trouble of the server's own. nil: nothing
+	// can be ordered.
+	Command func(ctx context.Context, pool string, c tuner.Command) (warning string, err error)
+	// Events returns what happened after the event with the given number, and a
+	// channel that is closed when there is more. nil: no events.
+	Events func(id uint64) ([]events.Event, <-chan struct{})
 	// Polls says how the polls of load reports go. nil: there are none.
 	Polls func() []Polls
 	// Version is the program's.
@@ -39,6 +48,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Tick is the time between a pool's steps. Default 1 s.
 	Tick time.Duration
+	// TokenFile has the token that everything but reading needs. "": no token,
+	// which leaves changes to those who come over a loopback address.
+	TokenFile string
 	// AllowedHosts are further names in the Host header that are accepted on a
 	// loopback address, as a reverse proxy on this machine may send them.
 	AllowedHosts []string
@@ -88,7 +100,7 @@ func New(o Options) (http.Handler, error) {
 			return nil, fmt.Errorf("admin server: register metrics: %w", err)
 		}
 	}
-	return s.guard(s.routes()), nil
+	return s.guard(s.authorize(s.routes())), nil
 }
 
 func (s *server) routes() *http.ServeMux {
@@ -96,6 +108,12 @@ func (s *server) routes() *http.ServeMux {
 	mux.HandleFunc("GET /{$}", s.index)
 	mux.HandleFunc("/api/", s.apiNotFound)
 	mux.HandleFunc("/api/v1/status", s.status)
+	if s.Events != nil {
+		mux.HandleFunc("GET /api/v1/events", s.serveEvents)
+	}
+	if s.Command != nil {
+		mux.HandleFunc("POST /api/v1/pools/{pool}/{verb}", s.order)
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{
 		Registry: s.Registry,
 		// A value that cannot be shown must not hide all others.

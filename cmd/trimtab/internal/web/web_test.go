@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/client"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/status"
 	"github.com/trimtab-lb/trimtab/scorer"
@@ -288,7 +289,7 @@ func start(t *testing.T, h http.Handler) (addr string, stop func() error) {
 
 func TestServe(t *testing.T) {
 	addr, stop := start(t, handler(t, options(good())))
-	d, err := status.Get(t.Context(), addr)
+	d, err := status.Get(t.Context(), client.Client{Addr: addr})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,43 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/trimtab-lb/trimtab/scorer/tuner"
+)
+
+// ErrNoPool is a command for a pool that does not run.
+var ErrNoPool = errors.New("no such pool")
+
+// Command carries out what an operator wants of a pool. The warning says what is
+// not as good as it could be although it is carried out. Errors are [ErrNoPool] and
+// those of [tuner.Tuner.Command]. It is safe for concurrent use.
+func (f *Fleet) Command(ctx context.Context, name string, c tuner.Command) (warning string, err error) {
+	pools := *f.pools.Load()
+	i := slices.IndexFunc(pools, func(p *pool) bool { return p.config.Name == name })
+	if i < 0 {
+		var names []string
+		for _, p := range pools {
+			names = append(names, p.config.Name)
+		}
+		return "", fmt.Errorf("%w: %q; there are %s", ErrNoPool, name, strings.Join(names, ", "))
+	}
+	return pools[i].command(ctx, c)
+}
+
+func (p *pool) command(ctx context.Context, c tuner.Command) (warning string, err error) {
+	p.commanding.Lock()
+	defer p.commanding.Unlock()
+	orders, err := p.tuner.Command(ctx, c)
+	if err != nil {
+		return "", fmt.Errorf("pool %s: %w", p.config.Name, err)
+	}
+	if err := p.keeper.order(orders); err != nil {
+		return err.Error(), nil
+	}
+	return "", nil
+}

@@ -1,0 +1,114 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/trimtab-lb/trimtab/scorer"
+	"github.com/trimtab-lb/trimtab/scorer/tuner"
+)
+
+// What a command's error is to HTTP; any other is 500.
+var (
+	ErrNotFound   = errors.New("not found")
+	ErrBadRequest = errors.New("bad request")
+	ErrConflict   = errors.New("conflict")
+)
+
+const (
+	// maxOrder bounds a request's body, maxWords who ordered something and why.
+	maxOrder = 16 << 10
+	maxWords = 200
+)
+
+// order is the body of POST /api/v1/pools/{pool}/{verb}.
+type order struct {
+	Backend string  `json:"backend"`
+	Weight  float64 `json:"weight"`
+	On      *bool   `json:"on"`
+	Force   bool    `json:"force"`
+	Who     string  `json:"who"`
+	Why     string  `json:"why"`
+}
+
+// carriedOut is the answer to an order.
+type carriedOut struct {
+	Done string `json:"done"`
+	// Warning is what is not as good as it could be all the same, or "".
+	Warning string `json:"warning"`
+}
+
+func (s *server) order(w http.ResponseWriter, r *http.Request) {
+	c, err := readOrder(w, r)
+	if err == nil {
+		var warning string
+		if warning, err = s.Command(r.Context(), r.PathValue("pool"), c); err == nil {
+			s.writeJSON(w, http.StatusOK, carriedOut{c.String(), warning})
+			return
+		}
+	}
+	code := http.StatusInternalServerError
+	switch {
+	case errors.Is(err, ErrNotFound):
+		code = http.StatusNotFound
+	case errors.Is(err, ErrBadRequest):
+		code = http.StatusBadRequest
+	case errors.Is(err, ErrConflict):
+		code = http.StatusConflict
+	}
+	s.writeJSON(w, code, apiError{err.Error()})
+}
+
+func readOrder(w http.ResponseWriter, r *http.Request) (tuner.Command, error) {
+	verb := tuner.Verb(r.PathValue("verb"))
+	var needsBackend, needsOn bool
+	switch verb {
+	case tuner.Pin, tuner.Unpin, tuner.Drain, tuner.Undrain:
+		needsBackend = true
+	case tuner.SetDry:
+		needsOn = true
+	case tuner.Freeze, tuner.Unfreeze:
+	default:
+		return tuner.Command{}, fmt.Errorf("%w: no such path: %s", ErrNotFound, r.URL.Path)
+	}
+	var o order
+	body := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder))
+	body.DisallowUnknownFields()
+	if err := body.Decode(&o); err != nil && !errors.Is(err, io.EOF) {
+		return tuner.Command{}, fmt.Errorf("%w: the body is not such JSON as {\"backend\": …}: %w", ErrBadRequest, err)
+	}
+	switch {
+	case needsBackend && o.Backend == "":
+		return tuner.Command{}, fmt.Errorf("%w: %s needs a backend", ErrBadRequest, verb)
+	case needsOn && o.On == nil:
+		return tuner.Command{}, fmt.Errorf("%w: %s needs on, true or false", ErrBadRequest, verb)
+	}
+	if o.Who == "" {
+		o.Who = r.RemoteAddr
+	}
+	return tuner.Command{
+		Verb: verb, Backend: o.Backend, Weight: o.Weight, On: needsOn && *o.On, Force: o.Force,
+		Order: scorer.Order{Who: words(o.Who), Why: words(o.Why), At: time.Now().UTC().Truncate(time.Millisecond)},
+	}, nil
+}
+
+// words makes what somebody wrote fit for a line of a table and of a log.
+func words(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	s = strings.Join(strings.Fields(s), " ")
+	if runes := []rune(s); len(runes) > maxWords {
+		s = string(runes[:maxWords-1]) + "…"
+	}
+	return s
+}
