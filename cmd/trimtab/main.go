@@ -60,6 +60,7 @@ type commands struct {
 	Unfreeze unfreezeCommand `cmd:"" group:"Orders:" help:"Let them move again."`
 	DryRun   dryRunCommand   `cmd:"" name:"dry-run" group:"Orders:" help:"Make and show plans, but change nothing; or carry them out again."`
 
+	HAProxy haproxyCommand `cmd:"" name:"haproxy" help:"Change the algorithm of a backend in HAProxy's configuration, or see what to add to it."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
