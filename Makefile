@@ -29,12 +29,15 @@ lint: ## go vet, staticcheck, gofumpt
 	$(GO) mod verify
 	$(GO) mod tidy -diff
 
+# The HAProxy suite runs on each release that .ci/proxies finds.
+#
 # Programs under measurement run without -race: what times itself is tested
 # again without it, one package after another so that they do not disturb each
 # other.
 race:
-	$(GO) test -race -shuffle=on -timeout 15m ./...
-	$(GO) test -count=1 -p 1 -timeout 15m -run '^TestMeasured' ./...
+	haproxies=$$(.ci/proxies); export TRIMTAB_HAPROXY_BINARIES=$$haproxies; \
+	  $(GO) test -race -shuffle=on -timeout 15m ./...; \
+	  $(GO) test -count=1 -p 1 -timeout 15m -run '^TestMeasured' ./...
 
 bench: proxies ## speed and memory, as ratios against named baselines
 	$(GO) test -run '^$$' -bench . -benchmem -p 1 ./...

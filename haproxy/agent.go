@@ -2,8 +2,6 @@ package haproxy
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -59,17 +57,12 @@ func (b *Backend) enableAgents(ctx context.Context) error {
 func (b *Backend) command(ctx context.Context, verb string, servers []string) error {
 	commands := make([]string, len(servers))
 	for i, name := range servers {
-		if err := checkName("server", name); err != nil {
-			return fmt.Errorf("%s: backend %s: %w", b.proxy.session.name, b.name, err)
+		address, err := b.address(name)
+		if err != nil {
+			return err
 		}
-		commands[i] = verb + " " + b.name + "/" + name
+		commands[i] = verb + " " + address
 	}
-	var errs []error
-	_, err := b.proxy.session.Exchange(ctx, commands, func(i int, text []byte) error {
-		if len(text) > 0 {
-			errs = append(errs, fmt.Errorf("%s: %w", b.proxy.session.name, refused(commands[i], text)))
-		}
-		return nil
-	})
-	return errors.Join(append(errs, err)...)
+	_, err := b.tell(ctx, commands, func(int) {})
+	return err
 }

@@ -10,20 +10,34 @@ import (
 
 // Apply implements tuner.Target. Only weights that differ are sent, all of them
 // in one exchange; pulses come after them and are timed here. Servers whose
-// weight someone else has set are left alone or set again as configured.
+// weight someone else has set are left alone or set again as configured, those
+// in maintenance are left alone until they are back.
+//
+// The plan stands until the next one: while [Proxy.Run] runs, a process that
+// takes HAProxy's place is given its weights as soon as it is noticed.
 //
 // Its errors say what to do; the same reason is found again without asking
 // HAProxy each time.
 func (b *Backend) Apply(ctx context.Context, p scorer.Plan) (scorer.InForce, error) {
 	b.watchers.Add(1)
 	defer b.watchers.Add(-1)
-	v, err := b.proxy.fresh(ctx, b)
+	inForce, err := b.applyOnce(ctx, p)
+	if errors.Is(err, errReplaced) {
+		// A reload came between the last poll and the weights.
+		if err = b.proxy.Poll(ctx); err == nil {
+			inForce, err = b.applyOnce(ctx, p)
+		}
+	}
+	return inForce, err
+}
+
+func (b *Backend) applyOnce(ctx context.Context, p scorer.Plan) (scorer.InForce, error) {
+	v, err := b.acquire(ctx)
 	if err != nil {
 		return scorer.InForce{}, err
 	}
-	f := &b.following
-	f.meet(v)
-	b.noteForeign(v)
+	defer b.applying.Unlock()
+	b.standing = scorer.Plan{}
 	if p.Mode == scorer.DryRun || len(p.Decisions) == 0 {
 		out := b.inForce(v)
 		if err := b.tunable(v); err != nil {
@@ -31,16 +45,41 @@ func (b *Backend) Apply(ctx context.Context, p scorer.Plan) (scorer.InForce, err
 		}
 		return out, nil
 	}
-	if err := b.tunable(v); err != nil {
-		return b.inForce(v), err
-	}
-	err = b.handleAgents(ctx, v)
-	changes, pulses := f.changes(p, v, b.proxy.config.ExternalChanges == Override)
-	err = errors.Join(err, b.set(ctx, changes))
+	b.standing = p
+	pulses, err := b.carryOut(ctx, p, v)
 	if err == nil {
 		err = b.pulse(ctx, pulses)
 	}
 	return b.inForce(v), err
+}
+
+// acquire waits for a view that is fresh, for whoever sets weights next, and
+// takes in what it shows. Without an error, applying is held.
+func (b *Backend) acquire(ctx context.Context) (*view, error) {
+	for {
+		if _, err := b.proxy.fresh(ctx, b); err != nil {
+			return nil, err
+		}
+		b.applying.Lock()
+		// Whoever set weights meanwhile may have seen more.
+		if v := b.view.Load(); v != nil {
+			b.following.meet(v)
+			b.noteForeign(v)
+			return v, nil
+		}
+		b.applying.Unlock()
+	}
+}
+
+// carryOut sets the weights of a plan and returns its pulses, which are still to
+// come: their servers have 0 until then.
+func (b *Backend) carryOut(ctx context.Context, p scorer.Plan, v *view) (pulses []change, err error) {
+	if err := b.tunable(v); err != nil {
+		return nil, err
+	}
+	err = b.handleAgents(ctx, v)
+	changes, pulses := b.following.changes(p, v, b.proxy.config.ExternalChanges == Override)
+	return pulses, errors.Join(err, b.set(ctx, changes))
 }
 
 // tunable is why HAProxy would refuse every weight, nil when it would not.
@@ -63,8 +102,12 @@ func (f *follower) changes(p scorer.Plan, v *view, override bool) (changes, puls
 	rounded := f.rounder.Round(p, v.algorithm)
 	for i, d := range p.Decisions {
 		s, ok := v.server(d.Backend)
-		if !ok {
+		if !ok || s.maintained() {
 			continue
+		}
+		if f.closed[d.Backend] && (d.State == scorer.StateEjected || d.State == scorer.StateDraining) {
+			delete(f.closed, d.Backend)
+			delete(f.foreign, d.Backend)
 		}
 		if _, foreign := f.foreign[d.Backend]; foreign && !override {
 			continue
@@ -102,7 +145,11 @@ func (b *Backend) note(s *server) string {
 		if b.proxy.config.ExternalChanges == Override {
 			return fmt.Sprintf("was set to %d by someone else, and set again", weight)
 		}
-		return fmt.Sprintf("set to %d by someone else and left alone (external_changes: respect)", weight)
+		if b.following.closed[s.name] {
+			return "had weight 0 when it was found, and is left alone until someone gives it another (external_changes: respect)"
+		}
+		return fmt.Sprintf("set to %d by someone else and left alone (external_changes: respect); weight %d hands it back",
+			weight, b.following.sent[s.name].weight)
 	}
 	if s.agent && !b.following.agents[s.name] {
 		return "its agent-check sets weights, too"

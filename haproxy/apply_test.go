@@ -1,9 +1,11 @@
 package haproxy
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -50,7 +52,7 @@ func TestInForceIsWhatHAProxyHas(t *testing.T) {
 	p := newProxy(t, Config{Socket: in.Socket()})
 	got := apply(t, p.Backend("ws"), static(map[string]float64{"s1": 1, "s2": 0.5, "gone": 1}))
 	want := scorer.InForce{
-		Origin: "haproxy:" + in.Socket(), Algorithm: scorer.LeastConnections, Pulses: true,
+		Origin: "haproxy:" + in.Socket(), Algorithm: scorer.LeastConnections, Pulses: true, Process: 1,
 		Shares: []scorer.Share{
 			{Backend: "s1", Weight: 100, Applied: 100},
 			{Backend: "s2", Weight: 50, Applied: 50},
@@ -62,18 +64,25 @@ func TestInForceIsWhatHAProxyHas(t *testing.T) {
 	}
 }
 
-func TestDrainingAndDownServersKeepTheirWeightsToComeBackWith(t *testing.T) {
-	in := unserved(t, system(t), 3)
+func TestServersThatAreOutGetTheWeightsThatTheyComeBackWith(t *testing.T) {
+	in := unserved(t, system(t), 5)
 	ask(t, in, "set server ws/s2 state maint")
+	ask(t, in, "set server ws/s4 health down")
+	ask(t, in, "set server ws/s5 state drain")
 	p := newProxy(t, Config{Socket: in.Socket()})
-	plan := static(map[string]float64{"s1": 1, "s2": 0.5, "s3": 0})
-	plan.Decisions[1].State = scorer.StateDown
-	apply(t, p.Backend("ws"), plan)
-	for server, want := range map[string]int{"ws/s1": 100, "ws/s2": 50, "ws/s3": 0} {
+	b := p.Backend("ws")
+	apply(t, b, static(map[string]float64{"s1": 1, "s2": 0.5, "s3": 0, "s4": 0.2, "s5": 0.4}))
+	full := weightOf(t, in, "ws/s1")
+	for server, want := range map[string]int{"ws/s2": 100, "ws/s3": 0, "ws/s4": full / 5, "ws/s5": full * 2 / 5} {
 		if err := wantWeight(t, in, server, want); err != nil {
 			t.Error(err)
 		}
 	}
+	// Nobody waits for a tick to have a server back from maintenance as planned.
+	watched(t, b)
+	run(t, p)
+	ask(t, in, "set server ws/s2 state ready")
+	until(t, 3*time.Second, func() error { return wantWeight(t, in, "ws/s2", full/2) })
 }
 
 func TestOddNames(t *testing.T) {
@@ -145,7 +154,9 @@ func TestWhatCannotBeTunedSaysWhyWithoutAskingAgain(t *testing.T) {
 					t.Error("a refusal is taken for a broken connection")
 				}
 				dry, err := b.Apply(t.Context(), scorer.Plan{Mode: scorer.DryRun})
-				if err != nil || (test.probes == 0 && len(dry.Warnings) != 1) {
+				if errors.Is(test.kind, ErrNoSuchBackend) {
+					wantKind(t, err, test.kind)
+				} else if err != nil || (test.probes == 0 && len(dry.Warnings) != 1) {
 					t.Errorf("a dry run: %v, warnings %q", err, dry.Warnings)
 				}
 			})

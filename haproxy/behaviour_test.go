@@ -64,9 +64,14 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func behaving(t *testing.T) (address string) {
+func behaving(t testing.TB) (address string) {
 	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(behave))
+	return serving(t, behave)
+}
+
+func serving(t testing.TB, handler http.HandlerFunc) (address string) {
+	t.Helper()
+	s := httptest.NewServer(handler)
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String()
 }

@@ -174,7 +174,7 @@ func pollCost(t testing.TB, in *instance.Instance, length time.Duration) (ours, 
 }
 
 func TestMeasuredPollOfAThousandServers(t *testing.T) {
-	onEach(t, func(t *testing.T, binary string) {
+	onEachMeasured(t, func(t *testing.T, binary string) {
 		in := unserved(t, binary, many)
 		const length = 3 * time.Second
 		ours, theirs, polls := pollCost(t, in, length)

@@ -78,38 +78,66 @@ type history struct {
 	last     counts
 	upgraded int64
 	known    bool
+	// owed is what old workers have done for the server and no report has said.
+	owed progress
 }
 
 // beginnings is what the first counts had.
 type beginnings struct{ started, requests, informational int64 }
 
-// report makes a report of the counts since the last ones. The first counts,
-// and any after the counters have gone back (a reload, "clear counters"), give
-// one without rates.
-func (h *history) report(name, origin string, now counts) scorer.Report {
-	r := scorer.NewReport(name, origin, now.at)
-	r.ByProxy = true
-	r.InFlight = float64(now.open + now.queued)
-	r.Latency = now.responseTime
+// progress is what was done between two counts.
+type progress struct {
+	interval                   time.Duration
+	finished, failed, upgrades int64
+}
+
+// include adds what another process has done meanwhile: the interval stays.
+func (p *progress) include(other progress) {
+	p.finished += other.finished
+	p.failed += other.failed
+	p.upgrades += other.upgrades
+}
+
+// advance takes in newer counts and returns what was done since the last ones.
+// There is no telling for the first counts and after the counters have gone
+// back (a reload, "clear counters").
+func (h *history) advance(now counts) (done progress, ok bool) {
 	before := h.last
 	if !h.known || now.started < before.started || now.requests < before.requests {
 		*h = history{
 			first: beginnings{now.started, now.requests, now.informational},
-			last:  now, known: true,
+			last:  now, known: true, owed: h.owed,
 		}
-		return r
+		return progress{}, false
 	}
-	seconds := now.at.Sub(before.at).Seconds()
-	if seconds <= 0 {
-		return r
+	interval := now.at.Sub(before.at)
+	if interval <= 0 {
+		return progress{}, false
 	}
 	// A session may be over before the one that replaced it is counted.
 	finished := max(now.finished-before.finished, 0)
-	r.Interval = now.at.Sub(before.at)
-	r.RPS = float64(finished) / seconds
-	r.EPS = float64(now.failed(&before)) / seconds
-	r.Upgrades = float64(h.upgrades(&now, finished)) / seconds
+	done = progress{interval, finished, now.failed(&before), h.upgrades(&now, finished)}
 	h.last = now
+	return done, true
+}
+
+// report makes a report of the counts since the last ones and of what old
+// workers have of the same server; without rates where there is no telling.
+func (h *history) report(name, origin string, now counts, old inheritance) scorer.Report {
+	r := scorer.NewReport(name, origin, now.at)
+	r.ByProxy = true
+	r.InFlight = float64(now.open + now.queued + old.inFlight)
+	r.Latency = now.responseTime
+	h.owed.include(old.done)
+	if done, ok := h.advance(now); ok {
+		done.include(h.owed)
+		h.owed = progress{}
+		seconds := done.interval.Seconds()
+		r.Interval = done.interval
+		r.RPS = float64(done.finished) / seconds
+		r.EPS = float64(done.failed) / seconds
+		r.Upgrades = float64(done.upgrades) / seconds
+	}
 	return r
 }
 

@@ -39,7 +39,7 @@ func TestReportsOfAnyCounts(t *testing.T) {
 		for poll := range 20 {
 			r = randomRow(t, r)
 			at = at.Add(time.Duration(rapid.IntRange(0, 1000).Draw(t, "pause")) * time.Millisecond)
-			got := h.report("s1", "haproxy:test", countsOf(&r, at))
+			got := h.report("s1", "haproxy:test", countsOf(&r, at), inheritance{})
 			if got.InFlight < 0 || got.Latency < 0 {
 				t.Fatalf("report %+v", got)
 			}
@@ -65,16 +65,16 @@ func TestRatesAddUp(t *testing.T) {
 		var often, seldom history
 		r := row{rowText: rowText{mode: "http"}}
 		at := time.Unix(1_700_000_000, 0)
-		often.report("s", "o", countsOf(&r, at))
-		seldom.report("s", "o", countsOf(&r, at))
+		often.report("s", "o", countsOf(&r, at), inheritance{})
+		seldom.report("s", "o", countsOf(&r, at), inheritance{})
 		sum := 0.0
 		for range 10 {
 			r.total += rapid.Int64Range(0, 50).Draw(t, "done")
 			at = at.Add(time.Duration(rapid.IntRange(1, 300).Draw(t, "pause")) * time.Millisecond)
-			got := often.report("s", "o", countsOf(&r, at))
+			got := often.report("s", "o", countsOf(&r, at), inheritance{})
 			sum += got.RPS * got.Interval.Seconds()
 		}
-		whole := seldom.report("s", "o", countsOf(&r, at))
+		whole := seldom.report("s", "o", countsOf(&r, at), inheritance{})
 		if want := whole.RPS * whole.Interval.Seconds(); math.Abs(sum-want) > 1e-6 {
 			t.Fatalf("%g done in parts, %g in all", sum, want)
 		}

@@ -50,10 +50,19 @@ func (s *Session) dial(ctx context.Context) error {
 	dialer := net.Dialer{Deadline: s.due}
 	conn, err := dialer.DialContext(ctx, s.network, s.address)
 	if err != nil {
-		return fmt.Errorf("%w: %w", err, dialKind(err))
+		return s.dialError(err)
 	}
 	s.conn, s.start, s.filled = conn, 0, 0
 	return s.cancellable(ctx, func() error { return s.greet(ctx) })
+}
+
+// dialError says what is wrong with a socket and what to do.
+func (s *Session) dialError(err error) error {
+	kind := dialKind(err)
+	if s.network == "unix" && s.address[0] == '/' && !errors.Is(kind, ErrHung) {
+		return fmt.Errorf("%w: %w: %s", err, kind, access(s.address, myself()))
+	}
+	return fmt.Errorf("%w: %w", err, kind)
 }
 
 // dialKind tells a process that does not take connections from one that is not
@@ -72,14 +81,10 @@ func dialKind(err error) error {
 	}
 }
 
-// greeting makes a connection ready. In interactive mode an idle connection
-// stays for as long as it says. A HAProxy that hangs does not answer it, so that
-// it never finds a command that has become old when it goes on.
-var greeting = [...]string{"prompt", "set severity-output number", "set timeout cli 3600", "show cli level"}
-
 func (s *Session) greet(ctx context.Context) error {
-	return s.exchange(ctx, greeting[:], func(i int, text []byte) error {
-		if i == len(greeting)-1 {
+	greeting := s.dialect.greeting
+	return s.exchange(ctx, greeting, func(i int, text []byte) error {
+		if s.dialect.asksLevel && i == len(greeting)-1 {
 			level := string(bytes.TrimSpace(bytes.TrimPrefix(text, []byte("[6]: "))))
 			s.level.Store(&level)
 			return nil

@@ -75,7 +75,7 @@ func (p *Proxy) Discover(ctx context.Context) ([]BackendInfo, error) {
 	}
 	out := make([]BackendInfo, 0, len(found))
 	for _, b := range found {
-		file := p.file[b.Name]
+		file := p.inFile(b.Name)
 		b.Algorithm = algorithmOf(balance[b.Name], file, now.version)
 		b.SlowStart = b.SlowStart || file.slowStart
 		b.Why = b.whyNot(p.session.Level())

@@ -7,6 +7,12 @@
 //	             │  ▼                                                  │
 //	Backend: Reports ─▶ scorer.Report   Members ─▶ []scorer.Backend    │
 //	         Apply ◀── scorer.Plan ──▶ set server … weight, pipelined ─┘
+//	             ▲ what old workers still have in flight
+//	oldWorkers ──┴── show proc, @!PID show stat (1/s) ──────────────────▶ master socket
+//
+// Between polls Run looks every 50 ms who answers: a worker that a reload has
+// put in the place of another one begins with the configured weights, and is
+// given the plan's without waiting for the next.
 //
 // Every reply is checked, every exchange has a deadline, and a connection on
 // which anything went wrong is closed and never used again, so that a hung

@@ -10,7 +10,7 @@ import (
 var (
 	ErrUnknownCommand   = errors.New("this HAProxy does not know the command; trimtab needs HAProxy 2.6 or newer")
 	ErrPermission       = errors.New("the socket does not permit it; its \"stats socket\" line needs \"level admin\"")
-	ErrSocketPermission = errors.New("trimtab may not open the socket; add its user to the socket's group, or see \"user\", \"group\" and \"mode\" of the \"stats socket\" line")
+	ErrSocketPermission = errors.New("trimtab may not open the socket")
 	ErrStaticAlgorithm  = errors.New("the backend's balancing algorithm takes no weights while running; change it to \"balance leastconn\" or \"balance random(2)\"")
 	ErrNoSuchServer     = errors.New("HAProxy has no such server; it was removed or renamed")
 	ErrNoSuchBackend    = errors.New("HAProxy has no such backend; check the name against \"show stat\"")

@@ -19,11 +19,14 @@ type follower struct {
 	// or touched says that trimtab has set one since.
 	found   map[string]int
 	touched map[string]bool
-	// sent is what was set last and when that was confirmed; nothing while it is
-	// not known what became of it.
+	// sent is what was set last and when that was confirmed, or what was there at
+	// first sight; nothing while it is not known what became of it.
 	sent map[string]setting
 	// foreign are weights that someone else has set, by server.
 	foreign map[string]int
+	// closed are the servers that were found with weight 0: drained by hand, or by
+	// a trimtab that has died. A plan that wants them out shows that it was that.
+	closed map[string]bool
 	// agents are the servers whose agent-check was switched off.
 	agents map[string]bool
 	warned map[string]bool
@@ -40,7 +43,7 @@ func newFollower() follower {
 	return follower{
 		rounder: scorer.NewRounder(scorer.RounderConfig{Max: maxWeight}),
 		found:   map[string]int{}, touched: map[string]bool{},
-		sent: map[string]setting{}, foreign: map[string]int{},
+		sent: map[string]setting{}, foreign: map[string]int{}, closed: map[string]bool{},
 		agents: map[string]bool{}, warned: map[string]bool{},
 	}
 }
@@ -56,6 +59,12 @@ func (f *follower) meet(v *view) {
 		if _, ok := f.found[s.name]; !ok {
 			f.found[s.name] = s.weight
 		}
+		if _, ok := f.sent[s.name]; !ok {
+			f.sent[s.name] = setting{s.weight, v.at}
+		}
+		if !f.adopted && s.weight == 0 && s.initial > 0 {
+			f.foreign[s.name], f.closed[s.name] = 0, true
+		}
 	}
 	for name := range f.found {
 		if _, ok := v.index[name]; !ok && v.at.After(f.sent[name].at) {
@@ -63,6 +72,7 @@ func (f *follower) meet(v *view) {
 			delete(f.found, name)
 			delete(f.touched, name)
 			delete(f.foreign, name)
+			delete(f.closed, name)
 			delete(f.agents, name)
 		}
 	}
@@ -88,6 +98,7 @@ func (f *follower) restarted(v *view) {
 	}
 	clear(f.sent)
 	clear(f.foreign)
+	clear(f.closed)
 	clear(f.agents)
 	f.fixed = false
 }

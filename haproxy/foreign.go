@@ -11,6 +11,12 @@ func (b *Backend) noteForeign(v *view) {
 		}
 		before, noted := f.foreign[s.name]
 		switch {
+		case f.closed[s.name] && s.weight == 0:
+		case f.closed[s.name]:
+			// Who opens it again hands it over.
+			delete(f.closed, s.name)
+			delete(f.foreign, s.name)
+			f.sent[s.name] = setting{s.weight, v.at}
 		case s.weight == set.weight:
 			if noted {
 				delete(f.foreign, s.name)

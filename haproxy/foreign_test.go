@@ -101,3 +101,72 @@ func TestDryRunChangesNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A weight that trimtab has never set may be changed by hand, too.
+func TestAWeightThatWasNeverSetIsForeignToo(t *testing.T) {
+	in := unserved(t, system(t), 3)
+	p := newProxy(t, Config{Socket: in.Socket()})
+	b := p.Backend("ws")
+	w := watched(t, b)
+	plan := static(map[string]float64{"s1": 1, "s2": 1, "s3": 1}) // as they are: nothing is sent
+	apply(t, b, plan)
+	w.poll(t)
+	ask(t, in, "set server ws/s2 weight 7")
+	w.poll(t)
+	for range 2 {
+		if note := noteOf(apply(t, b, plan), "s2"); !strings.Contains(note, "set to 7 by someone else") {
+			t.Errorf("note %q", note)
+		}
+	}
+	if err := wantWeight(t, in, "ws/s2", 7); err != nil {
+		t.Error(err)
+	}
+}
+
+// A server that is found with weight 0 was closed by a person, unless the plan
+// wants it out.
+func TestFoundClosed(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		changes ExternalChanges
+		state   scorer.State
+		then    int
+	}{
+		{"by a person", Respect, scorer.StateReady, 0},
+		{"by a person, overridden", Override, scorer.StateReady, 100},
+		{"by a trimtab that has ejected it", Respect, scorer.StateEjected, 100},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			in := unserved(t, system(t), 3)
+			ask(t, in, "set server ws/s2 weight 0")
+			p := newProxy(t, Config{Socket: in.Socket(), ExternalChanges: test.changes})
+			b := p.Backend("ws")
+			w := watched(t, b)
+			first := static(map[string]float64{"s1": 1, "s2": 1, "s3": 1})
+			if first.Decisions[1].State = test.state; test.state == scorer.StateEjected {
+				first.Decisions[1].Weight = 0
+			}
+			note := noteOf(apply(t, b, first), "s2")
+			if left := strings.Contains(note, "had weight 0 when it was found"); left != (test.changes == Respect && test.state == scorer.StateReady) {
+				t.Errorf("note %q", note)
+			}
+			w.poll(t)
+			plan := static(map[string]float64{"s1": 1, "s2": 1, "s3": 1})
+			apply(t, b, plan)
+			w.poll(t)
+			apply(t, b, plan)
+			if err := wantWeight(t, in, "ws/s2", test.then); err != nil {
+				t.Error(err)
+			}
+			if test.then != 0 {
+				return
+			}
+			// Somebody opens it again: from then on it is like any other.
+			ask(t, in, "set server ws/s2 weight 100")
+			w.poll(t)
+			if note := noteOf(apply(t, b, plan), "s2"); note != "" {
+				t.Errorf("note %q after it was opened", note)
+			}
+		})
+	}
+}

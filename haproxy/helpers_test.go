@@ -25,8 +25,31 @@ import (
 // colons; without it the system's is taken.
 const binariesVariable = "TRIMTAB_HAPROXY_BINARIES"
 
-// onEach runs a test with every HAProxy there is.
+// onEach runs a test with every HAProxy there is, at the same time: most of it
+// is waiting.
 func onEach(t *testing.T, test func(t *testing.T, binary string)) {
+	t.Helper()
+	onEachInTurn(t, func(t *testing.T, binary string) {
+		if os.Getenv(binariesVariable) != "" {
+			t.Parallel()
+		}
+		test(t, binary)
+	})
+}
+
+// onEachMeasured is for tests that measure, one after another; under the race
+// detector, when times mean little, with the system's HAProxy alone.
+func onEachMeasured(t *testing.T, test func(t *testing.T, binary string)) {
+	t.Helper()
+	if underRace {
+		test(t, system(t))
+		return
+	}
+	onEachInTurn(t, test)
+}
+
+// onEachInTurn is for tests that must not meet themselves.
+func onEachInTurn(t *testing.T, test func(t *testing.T, binary string)) {
 	t.Helper()
 	if list := os.Getenv(binariesVariable); list != "" {
 		for _, binary := range strings.Split(list, ":") {

@@ -13,6 +13,11 @@ type process struct {
 	stopping bool
 }
 
+// sameAs says whether it is a process that was met before and still works.
+func (p process) sameAs(before process) bool {
+	return p.pid == before.pid && p.uptime >= before.uptime && !p.stopping
+}
+
 func parseInfo(text []byte) (process, error) {
 	var p process
 	for line := range bytes.Lines(text) {

@@ -9,8 +9,7 @@ import (
 )
 
 // poll reads everything once and hands it to the backends.
-func (p *Proxy) poll(ctx context.Context) error {
-	backends := p.watched()
+func (p *Proxy) poll(ctx context.Context, backends []*Backend) error {
 	for {
 		again, err := p.readOnce(ctx, backends)
 		if err != nil {
@@ -100,14 +99,15 @@ func (p *Proxy) meet(now process) (again bool, err error) {
 		p.infoAt = time.Time{}
 		return false, fmt.Errorf("%s: pid %d: %w", p.session.name, now.pid, errReplaced)
 	}
-	if now.pid == p.process.pid && now.uptime >= p.process.uptime {
+	if now.sameAs(p.process) {
 		p.process = now
 		return false, nil
 	}
 	if p.generation > 0 {
 		p.log.Info("HAProxy was restarted or reloaded; weights are set again", "pid", now.pid, "before", p.process.pid)
+		p.reread()
 	}
-	p.process = now
+	p.replaced, p.process = p.process.pid, now
 	p.generation++
 	if p.generation == 1 {
 		return false, nil
@@ -135,7 +135,7 @@ func (p *Proxy) view(b *Backend, c *collected, at time.Time) *view {
 	v := &view{at: at, generation: p.generation}
 	servers := p.servers[:0]
 	before := b.view.Load()
-	v.algorithm = algorithmOf(c.whole.algorithm, p.file[b.name], p.process.version)
+	v.algorithm = algorithmOf(c.whole.algorithm, p.inFile(b.name), p.process.version)
 	for i := range c.servers {
 		r := &c.servers[i]
 		initial, ok := p.initial[[2]string{r.backend, r.server}]
@@ -158,6 +158,8 @@ func (p *Proxy) view(b *Backend, c *collected, at time.Time) *view {
 		return v
 	}
 	v.servers = slices.Clone(servers)
+	// One that was deleted and added again has another configured weight.
+	p.initialLack = p.initialLack || (before != nil && !sameMachines(before.servers, v.servers))
 	if before != nil && sameNames(before.servers, v.servers) {
 		v.index = before.index
 		return v

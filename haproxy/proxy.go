@@ -26,6 +26,10 @@ type Config struct {
 	// ConfigFile, when readable, tells the balancing algorithms where the socket
 	// does not. It is never written.
 	ConfigFile string
+	// MasterSocket is the socket of the master process (haproxy -S), a path,
+	// unix@path or host:port: through it, the connections that reloads have left
+	// to old workers are counted. Optional; Run asks it once a second.
+	MasterSocket string
 	// PollInterval is how often its counters are read; default 200 ms. It is
 	// stretched up to a second when reading costs HAProxy more than 3 % of it.
 	PollInterval time.Duration
@@ -45,7 +49,7 @@ const (
 	// at least: the work of both sides, which overlaps and varies, is then 3 % of
 	// a core. Simulated, four polls a second teach the law as much as five, and
 	// two cost half a per cent of the tail.
-	pollShare = 50
+	pollShare = 60
 	// pollMemory is the number of exchanges the quickest of which is taken for
 	// what HAProxy works for one: in the others this program or its neighbours
 	// were slow.
@@ -66,7 +70,10 @@ type Proxy struct {
 	config  Config
 	log     *slog.Logger
 	session *Session
-	file    map[string]fileBackend // what the configuration file says
+	// file is what the configuration file says, nil when that is not known.
+	file atomic.Pointer[map[string]fileBackend]
+	// old is nil without a master socket.
+	old *oldWorkers
 
 	mu       sync.Mutex
 	backends map[string]*Backend
@@ -80,6 +87,7 @@ type Proxy struct {
 	reading     sync.Mutex
 	parser      *statParser
 	process     process
+	replaced    int64 // the pid of the process before
 	generation  int
 	connects    uint64
 	infoAt      time.Time
@@ -138,10 +146,11 @@ func New(c Config) (*Proxy, error) {
 		parser: newStatParser(), initial: map[[2]string]int{}, ids: map[string]int64{},
 	}
 	p.log = c.Logger.With("proxy", p.Name())
-	if c.ConfigFile != "" {
-		if p.file, err = readFile(c.ConfigFile); err != nil {
-			return nil, err
-		}
+	if p.old, err = newOldWorkers(c.MasterSocket, p.log); err != nil {
+		return nil, fmt.Errorf("haproxy: master: %w", err)
+	}
+	if err := p.readConfigFile(); err != nil {
+		return nil, err
 	}
 	return p, nil
 }

@@ -1,7 +1,6 @@
 package haproxy
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,29 +9,24 @@ import (
 	"time"
 )
 
-// prompt ends every reply in HAProxy's interactive mode.
-var prompt = []byte("\n> ")
-
 // gather is how long a reply's pieces are collected before they are read.
 const gather = 2 * time.Millisecond
 
 // readReply returns the next reply. It is valid until the next call.
 func (s *Session) readReply(ctx context.Context) ([]byte, error) {
-	searched := s.start
+	seen := 0
 	armed := false
 	for {
-		if at := bytes.Index(s.buffer[searched:s.filled], prompt); at >= 0 {
-			text := s.buffer[s.start : searched+at]
-			s.start = searched + at + len(prompt)
-			return text, nil
+		unread := s.buffer[s.start:s.filled]
+		if end, next := s.dialect.replyEnd(unread, seen); end >= 0 {
+			s.start += next
+			return unread[:end], nil
 		}
-		searched = max(s.filled-len(prompt)+1, s.start)
+		seen = len(unread)
 		if s.filled == len(s.buffer) {
-			moved, err := s.makeRoom()
-			if err != nil {
+			if err := s.makeRoom(); err != nil {
 				return nil, err
 			}
-			searched -= moved
 		}
 		if !armed {
 			armed = true
@@ -53,20 +47,18 @@ func (s *Session) readReply(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// makeRoom moves what is not consumed to the front, or else doubles the buffer,
-// and returns by how much it was moved.
-func (s *Session) makeRoom() (moved int, err error) {
+// makeRoom moves what is not consumed to the front, or else doubles the buffer.
+func (s *Session) makeRoom() error {
 	if s.start > 0 {
-		moved = s.start
 		s.filled = copy(s.buffer, s.buffer[s.start:s.filled])
 		s.start = 0
-		return moved, nil
+		return nil
 	}
 	if len(s.buffer) >= maxReply {
-		return 0, fmt.Errorf("reply of more than %d bytes: %w", maxReply, ErrUnexpected)
+		return fmt.Errorf("reply of more than %d bytes: %w", maxReply, ErrUnexpected)
 	}
 	s.buffer = append(s.buffer, make([]byte, len(s.buffer))...)
-	return 0, nil
+	return nil
 }
 
 func lost(what string, err error) error {

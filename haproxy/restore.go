@@ -3,6 +3,8 @@ package haproxy
 import (
 	"context"
 	"errors"
+
+	"github.com/trimtab-lb/trimtab/scorer"
 )
 
 // Restore puts back the weights that were found at first, of the servers whose
@@ -12,13 +14,13 @@ import (
 func (b *Backend) Restore(ctx context.Context) error {
 	b.watchers.Add(1)
 	defer b.watchers.Add(-1)
-	v, err := b.proxy.fresh(ctx, b)
+	v, err := b.acquire(ctx)
 	if err != nil {
 		return err
 	}
+	defer b.applying.Unlock()
+	b.standing = scorer.Plan{}
 	f := &b.following
-	f.meet(v)
-	b.noteForeign(v)
 	var changes []change
 	for i := range v.servers {
 		s := &v.servers[i]

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -23,12 +24,29 @@ func (p *Proxy) watched() []*Backend {
 	return out
 }
 
+// watchedNames are the names of the backends that somebody wants to know of.
+func (p *Proxy) watchedNames() []string {
+	backends := p.watched()
+	out := make([]string, len(backends))
+	for i, b := range backends {
+		out[i] = b.name
+	}
+	return out
+}
+
 // Run polls until ctx ends. It outlives every failure of HAProxy: a poll that
 // fails is logged once, and the next one tries again.
 func (p *Proxy) Run(ctx context.Context) {
 	p.running.Store(true)
 	defer p.running.Store(false)
 	defer p.session.Close()
+	if p.old != nil {
+		var group sync.WaitGroup
+		defer group.Wait()
+		old, cancel := context.WithCancel(ctx)
+		defer cancel()
+		group.Go(func() { p.old.run(old, p.watchedNames) })
+	}
 	failing := false
 	for ctx.Err() == nil {
 		began := time.Now()
@@ -42,7 +60,12 @@ func (p *Proxy) Run(ctx context.Context) {
 			p.log.Info("HAProxy can be read again")
 		}
 		failing = err != nil
-		pause(ctx, p.state.Load().interval-time.Since(began))
+		rest := p.state.Load().interval - time.Since(began)
+		if failing {
+			pause(ctx, rest)
+		} else {
+			p.keepWatch(ctx, rest)
+		}
 	}
 }
 
@@ -52,13 +75,13 @@ func (p *Proxy) Poll(ctx context.Context) error {
 	p.reading.Lock()
 	defer p.reading.Unlock()
 	began := time.Now()
-	err := p.poll(ctx)
-	for errors.Is(err, errReplaced) {
-		p.log.Info("HAProxy was reloaded; connecting to the new process")
-		if !pause(ctx, replacedPause) {
-			break
-		}
-		err = p.poll(ctx)
+	backends := p.watched()
+	err := p.poll(ctx, backends)
+	for errors.Is(err, errReplaced) && pause(ctx, replacedPause) {
+		err = p.poll(ctx, backends)
+	}
+	if err == nil {
+		p.renew(ctx, backends)
 	}
 	took := time.Since(began)
 	n := p.stats.polls.Add(1)

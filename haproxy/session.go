@@ -23,18 +23,21 @@ const (
 	// maxReply is room for the statistics of some hundred thousand servers.
 	maxReply    = 256 << 20
 	firstBuffer = 16 << 10
-	maxBackoff  = time.Second
+	// maxBackoff lets a process that was restarted be met within a second: a
+	// connection that nobody takes costs next to nothing.
+	maxBackoff = 500 * time.Millisecond
 )
 
 // levelAdmin is the level that weights need.
 const levelAdmin = "admin"
 
-// Session is a conversation with one HAProxy over its stats socket: one
+// Session is a conversation with one HAProxy over one of its sockets: one
 // connection that is kept, in interactive mode, one command a line (which all
 // versions from 2.6 to 3.4 frame alike), pipelined. It is safe for concurrent
 // use; exchanges take turns.
 type Session struct {
 	name, network, address string
+	dialect                dialect
 
 	// turn holds one token; whoever has it owns the fields below.
 	turn chan struct{}
@@ -53,15 +56,19 @@ type Session struct {
 	level atomic.Pointer[string]
 }
 
-// NewSession returns a session that connects when it is first used. socket is a
-// path, unix@path, host:port or ipv4@host:port.
+// NewSession returns a session with a stats socket that connects when it is
+// first used. socket is a path, unix@path, host:port or ipv4@host:port.
 func NewSession(socket string) (*Session, error) {
+	return newSession("haproxy "+socket, socket, workerDialect())
+}
+
+func newSession(name, socket string, d dialect) (*Session, error) {
 	network, address, err := parseAddress(socket)
 	if err != nil {
 		return nil, err
 	}
 	s := &Session{
-		name: "haproxy " + socket, network: network, address: address,
+		name: name, network: network, address: address, dialect: d,
 		turn: make(chan struct{}, 1), buffer: make([]byte, firstBuffer),
 	}
 	s.turn <- struct{}{}

@@ -181,7 +181,7 @@ func scripted(t *testing.T, talk func(c net.Conn, lines *bufio.Scanner)) string 
 			group.Go(func() {
 				defer func() { _ = c.Close() }()
 				lines := bufio.NewScanner(c)
-				for range len(greeting) {
+				for range workerDialect().greeting {
 					lines.Scan()
 					_, _ = io.WriteString(c, "\n> ")
 				}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -25,37 +24,21 @@ type change struct {
 	pulse  time.Duration
 }
 
-// maxShown is how many refused servers an error names.
-const maxShown = 3
-
-// set sends weights in one exchange. Every refusal is an error that names its
-// server; the others are in force all the same.
+// set sends weights in one exchange and notes what became of each.
 func (b *Backend) set(ctx context.Context, changes []change) error {
 	if len(changes) == 0 {
 		return nil
 	}
 	commands := make([]string, len(changes))
 	for i, c := range changes {
-		if err := checkName("server", c.server); err != nil {
-			return fmt.Errorf("%s: backend %s: %w", b.proxy.session.name, b.name, err)
+		address, err := b.address(c.server)
+		if err != nil {
+			return err
 		}
-		commands[i] = "set server " + b.name + "/" + c.server + " weight " + strconv.Itoa(c.weight)
+		commands[i] = "set server " + address + " weight " + strconv.Itoa(c.weight)
 	}
 	done := make([]bool, len(changes))
-	var errs []error
-	failed := 0
-	at, err := b.proxy.session.Exchange(ctx, commands, func(i int, text []byte) error {
-		if len(text) == 0 {
-			done[i] = true
-			return nil
-		}
-		refusal := refused(commands[i], text)
-		b.following.fixed = b.following.fixed || errors.Is(refusal, ErrStaticAlgorithm)
-		if failed++; failed <= maxShown {
-			errs = append(errs, fmt.Errorf("%s: %w", b.proxy.session.name, refusal))
-		}
-		return nil
-	})
+	at, err := b.tell(ctx, commands, func(i int) { done[i] = true })
 	for i, c := range changes {
 		b.following.touched[c.server] = true
 		if done[i] {
@@ -66,25 +49,26 @@ func (b *Backend) set(ctx context.Context, changes []change) error {
 			delete(b.following.sent, c.server)
 		}
 	}
-	if failed > maxShown {
-		errs = append(errs, fmt.Errorf("and %d more servers", failed-maxShown))
-	}
-	return errors.Join(append(errs, err)...)
+	return err
 }
 
 // pulse lets each server have its weight for its time. Whatever happens, they
-// are set to 0 again.
+// are set to 0 again; at once when a new process has to be given its weights.
 func (b *Backend) pulse(ctx context.Context, pulses []change) error {
 	if len(pulses) == 0 {
 		return nil
 	}
 	slices.SortFunc(pulses, func(a, c change) int { return cmp.Compare(a.pulse, c.pulse) })
+	select {
+	case <-b.renewed: // an old one
+	default:
+	}
 	err := b.set(ctx, pulses)
 	began := time.Now()
 	for len(pulses) > 0 {
-		pause(ctx, pulses[0].pulse-time.Since(began))
+		end := !b.waitPulse(ctx, pulses[0].pulse-time.Since(began))
 		var over []change
-		for len(pulses) > 0 && (ctx.Err() != nil || pulses[0].pulse <= time.Since(began)) {
+		for len(pulses) > 0 && (end || pulses[0].pulse <= time.Since(began)) {
 			over = append(over, change{server: pulses[0].server})
 			pulses = pulses[1:]
 		}
@@ -93,4 +77,18 @@ func (b *Backend) pulse(ctx context.Context, pulses []change) error {
 		cancel()
 	}
 	return err
+}
+
+// waitPulse waits and reports whether the pulses after it may go on.
+func (b *Backend) waitPulse(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-b.renewed:
+		return false
+	case <-timer.C:
+		return true
+	}
 }

@@ -11,6 +11,7 @@ type row struct {
 
 	agent, throttled      bool
 	id                    int64 // the backend's number
+	kind                  int64 // 0 frontend, 1 backend, 2 server, 3 listener
 	weight, effective     int
 	sessions, queued      int64
 	total                 int64
@@ -87,6 +88,7 @@ func setters() map[string]setter {
 
 		"scur":     number(func(r *row) *int64 { return &r.sessions }),
 		"iid":      number(func(r *row) *int64 { return &r.id }),
+		"type":     number(func(r *row) *int64 { return &r.kind }),
 		"qcur":     number(func(r *row) *int64 { return &r.queued }),
 		"stot":     number(func(r *row) *int64 { return &r.total }),
 		"econ":     number(func(r *row) *int64 { return &r.connectErrors }),

@@ -283,6 +283,13 @@ func TestCountersThatAreClearedStartOver(t *testing.T) {
 	if r := w.poll(t)["s1"]; !math.IsNaN(r.RPS) || !math.IsNaN(r.EPS) {
 		t.Errorf("rates over a reset: %+v", r)
 	}
+	// A session may end a little after its client has the answer.
+	until(t, 3*time.Second, func() error {
+		if r := w.poll(t)["s1"]; r.InFlight != 0 || r.RPS != 0 {
+			return fmt.Errorf("still busy: %+v", r)
+		}
+		return nil
+	})
 	get(t, in.Addr(0), "/", 5)
 	sum := tally{}
 	until(t, 3*time.Second, func() error {

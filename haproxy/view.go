@@ -65,6 +65,12 @@ func sameNames(a, b []server) bool {
 	return true
 }
 
+// sameMachines says whether two views have the same servers at the same
+// addresses.
+func sameMachines(a, b []server) bool {
+	return slices.EqualFunc(a, b, func(s, t server) bool { return s.name == t.name && s.address == t.address })
+}
+
 // condition is what HAProxy's status means for a pool: "UP", "UP 1/3", "no
 // check" take work; "DRAIN" and "NOLB" finish what they have; "DOWN", "MAINT",
 // "STOPPED" are out.
@@ -80,6 +86,24 @@ func (s server) condition() scorer.Condition {
 	default:
 		return scorer.Down
 	}
+}
+
+// maintained says whether the server is in maintenance, by hand or because its
+// name is not resolved.
+func (s server) maintained() bool { return strings.HasPrefix(s.status, "MAINT") }
+
+// comesBack says whether a server was in maintenance and is not any more.
+func comesBack(before, now *view) bool {
+	if len(before.servers) > 0 && len(now.servers) > 0 && &before.servers[0] == &now.servers[0] {
+		return false // the same ones, as nearly always
+	}
+	return slices.ContainsFunc(before.servers, func(s server) bool {
+		if !s.maintained() {
+			return false
+		}
+		back, ok := now.server(s.name)
+		return ok && !back.maintained()
+	})
 }
 
 func (s server) backend() scorer.Backend {

@@ -24,8 +24,11 @@ func (b *Backend) warnings(v *view) []string {
 		slices.Sort(agents)
 		out = append(out, fmt.Sprintf("backend %s: %s%s", b.name, agentAdvice, strings.Join(agents, ", ")))
 	}
-	if v.ramps || b.proxy.file[b.name].slowStart {
+	if v.ramps || b.proxy.inFile(b.name).slowStart {
 		out = append(out, fmt.Sprintf("backend %s: %s", b.name, slowAdvice))
+	}
+	if err := b.proxy.old.trouble(); err != nil {
+		out = append(out, fmt.Sprintf("connections that reloads have left to old workers are not counted: %v", err))
 	}
 	return out
 }

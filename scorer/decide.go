@@ -22,6 +22,7 @@ func (p *Pool) plan(now time.Time) Plan {
 			ReportAge: m.age,
 		}
 		d.State, d.Weight, d.Pulse = p.stateOf(m)
+		d.Probe = d.State == StateEjected && !p.pulses && !p.frozen() && !now.Before(m.ejection.next)
 	}
 	scores := p.maker.scores()
 	plan.Imbalance = imbalance(scores)

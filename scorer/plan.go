@@ -99,6 +99,10 @@ type Decision struct {
 	// target that times it.
 	Pulse time.Duration
 
+	// Probe asks for an own health request to an ejected backend, whose outcome
+	// [Pool.Probed] takes: no target can let real requests through for a moment.
+	Probe bool
+
 	// What the decision was made from, for people: NaN when not known.
 	InFlight, RPS, EPS, Latency, Utilization float64
 	// ReportAge is the age of the freshest report; negative without any.

@@ -31,6 +31,8 @@ type Pool struct {
 	// thin is that there is too little in flight for leastconn to use weights,
 	// panics that the last step was in panic.
 	thin, panics bool
+	// pulses is that some target can let real requests through for a moment.
+	pulses bool
 
 	seq     uint64
 	booted  bool // a step has seen backends

@@ -328,6 +328,41 @@ func TestEjectionIsBounded(t *testing.T) {
 	}
 }
 
+// Where no target can pulse, the plan asks for health requests.
+func TestProbesReadmitWherePulsesCannot(t *testing.T) {
+	r := newRig(t, Config{}, equalBackends(3)...)
+	r.pool.Applied("t", InForce{Origin: "haproxy:a"})
+	counts := steady(3, 200, 0)
+	counts["s1"] = seen{4, 200, 200, 0}
+	asked := 0
+	for i := range 30 {
+		// The rig's target pulses; this one does not.
+		r.now = r.now.Add(time.Second)
+		for name, c := range counts {
+			report := NewReport(name, "haproxy:a", r.now)
+			report.ByProxy, report.Interval = true, time.Second
+			report.InFlight, report.RPS, report.EPS = c.inFlight, c.completed, c.failed
+			r.pool.Observe(report)
+		}
+		r.plan = r.pool.Step(r.now)
+		d := r.decision("s1")
+		if d.Pulse != 0 {
+			t.Fatalf("step %d: a pulse that nobody can give", i)
+		}
+		if d.Probe {
+			asked++
+			r.pool.Probed(r.now, "s1", asked > 1) // the first one fails
+		}
+		if asked > 0 && d.State == StateReady {
+			if asked < 4 {
+				t.Errorf("back after %d requests, want three good ones in a row", asked)
+			}
+			return
+		}
+	}
+	t.Errorf("never back, after %d requests", asked)
+}
+
 func TestStaleDecaysToConfigured(t *testing.T) {
 	capacity := map[string]float64{"s0": 400, "s1": 100}
 	r := newRig(t, Config{}, equalBackends(2)...)

@@ -66,7 +66,7 @@ func (t *tally) usable() int {
 func (p *Pool) gather(now time.Time, seconds float64, first bool) tally {
 	var t tally
 	p.maker.begin()
-	canPulse := slices.ContainsFunc(p.targets, func(t poolTarget) bool { return t.inForce.Pulses })
+	p.pulses = slices.ContainsFunc(p.targets, func(t poolTarget) bool { return t.inForce.Pulses })
 	for _, m := range p.members {
 		m.signals.close(now, p.config.Limits.StaleAfter, &m.now)
 		m.age = m.signals.age(now)
@@ -75,7 +75,7 @@ func (p *Pool) gather(now time.Time, seconds float64, first bool) tally {
 		m.score(&p.maker, seconds)
 		m.note = reason{}
 		if m.ejection != nil && m.Condition == Up && !p.frozen() {
-			m.readmit(now, seconds, canPulse)
+			m.readmit(now, seconds, p.pulses)
 		}
 		m.enter(now, first, p.frozen())
 		t.count(m)

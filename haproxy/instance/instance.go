@@ -83,6 +83,9 @@ func Start(ctx context.Context, opts Options) (_ *Instance, err error) {
 // Socket is the path of the stats socket.
 func (in *Instance) Socket() string { return in.socket }
 
+// MasterSocket is the path of the master's socket with MasterWorker.
+func (in *Instance) MasterSocket() string { return filepath.Join(in.dir, "m") }
+
 // ConfigFile is the path of the configuration, all places filled in.
 func (in *Instance) ConfigFile() string { return in.config }
 

@@ -29,7 +29,8 @@ type Options struct {
 	// Dir is where the instance's own temporary directory is made; "" is the
 	// system's. Socket paths are limited to about 95 bytes.
 	Dir string
-	// MasterWorker runs a master that reloads on SIGUSR2 (see [Instance.Reload]).
+	// MasterWorker runs a master that reloads on SIGUSR2 (see [Instance.Reload])
+	// and listens at [Instance.MasterSocket].
 	MasterWorker bool
 }
 

@@ -64,11 +64,11 @@ func (in *Instance) run(ctx context.Context) error {
 	if said, err := check.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s -c: %w:\n%s", in.binary, err, said)
 	}
-	mode := "-db"
+	mode := []string{"-db"}
 	if in.opts.MasterWorker {
-		mode = "-W"
+		mode = []string{"-W", "-S", in.MasterSocket()}
 	}
-	cmd := exec.Command(in.binary, mode, "-f", in.config)
+	cmd := exec.Command(in.binary, append(mode, "-f", in.config)...)
 	cmd.ExtraFiles = in.inherited
 	cmd.Stdout, cmd.Stderr = &in.output, &in.output
 	cmd.WaitDelay = stopTimeout

@@ -72,6 +72,8 @@ func (o *owner) run(ctx context.Context) {
 			o.observe(r)
 		case b := <-o.backends:
 			o.setBackends(b)
+		case r := <-o.Tuner.probed:
+			o.probed(r)
 		case r := <-o.results:
 			o.applied(r)
 			o.publish()
@@ -195,6 +197,7 @@ func (o *owner) step(now time.Time) {
 	for _, w := range o.workers {
 		w.offer(plan)
 	}
+	o.probe(plan)
 }
 
 // count notes what has changed from one plan to the next, in the log and in

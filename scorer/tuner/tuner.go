@@ -30,6 +30,9 @@ type Options struct {
 	Sources     []NamedSource
 	Discoverers []NamedDiscoverer
 	Targets     []NamedTarget
+	// Prober finds out whether ejected backends are well again where no target can
+	// pulse; nil leaves them out.
+	Prober Prober
 	// Tick is the time between steps; default 1 s.
 	Tick time.Duration
 	// ApplyTimeout bounds one Apply; default 2.5 s, which leaves room for the
@@ -81,6 +84,8 @@ type Tuner struct {
 	backends chan []scorer.Backend
 	results  chan result
 	commands chan command
+	probed   chan probed
+	probes   *probes       // nil without a prober
 	ended    chan struct{} // closed when the owner has ended
 	inputs   []*input
 	workers  []*worker
@@ -107,7 +112,11 @@ func New(options Options) *Tuner {
 		backends: make(chan []scorer.Backend),
 		results:  make(chan result),
 		commands: make(chan command),
+		probed:   make(chan probed),
 		ended:    make(chan struct{}),
+	}
+	if options.Prober != nil {
+		t.probes = newProbes(options.Prober)
 	}
 	for _, s := range options.Sources {
 		t.inputs = append(t.inputs, newInput(s.Name, t.log, func(ctx context.Context) error {
@@ -153,6 +162,9 @@ func (t *Tuner) Run(ctx context.Context) {
 	}
 	for _, w := range t.workers {
 		group.Go(func() { w.run(ctx, t.results) })
+	}
+	if t.probes != nil {
+		group.Go(func() { t.probes.run(ctx, t.probed) })
 	}
 	newOwner(t).run(ctx)
 	close(t.ended)

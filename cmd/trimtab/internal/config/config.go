@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/trimtab-lb/trimtab/scorer"
@@ -50,10 +51,22 @@ type Pool struct {
 	Law    string       `yaml:"law" oneof:"auto|capacity|static" later:"a58|idle|utilization|orca"`
 	Limits Limits       `yaml:"limits"`
 	// Apply false is a dry run: plans are made and shown, nothing is changed.
-	Apply   bool     `yaml:"apply"`
-	OnExit  string   `yaml:"on_exit" oneof:"keep|restore"`
+	Apply  bool   `yaml:"apply"`
+	OnExit string `yaml:"on_exit" oneof:"keep|restore"`
+	// Probe is the request that finds out whether an ejected backend is well again,
+	// where no target can let real ones through for a moment.
+	Probe   Probe    `yaml:"probe"`
 	Targets []Target `yaml:"targets"`
 	_       struct{} `later:"shed|dns|file"`
+}
+
+// Probe is a health request.
+type Probe struct {
+	// Path is asked for over HTTP at the backend's address; any answer below 500
+	// is a good one. Default "/".
+	Path string `yaml:"path"`
+	// TCP is that a connection is all there is to see.
+	TCP bool `yaml:"tcp"`
 }
 
 // Values of [Pool.From] and [Pool.OnExit].
@@ -98,8 +111,9 @@ type Limits struct {
 // Target is a data plane that follows the pool's plans. Exactly one field is
 // set.
 type Target struct {
-	HAProxy *HAProxy `yaml:"haproxy"`
-	_       struct{} `later:"agent_check|envoy|redirect|dns"`
+	HAProxy    *HAProxy    `yaml:"haproxy,omitempty"`
+	AgentCheck *AgentCheck `yaml:"agent_check,omitempty"`
+	_          struct{}    `later:"envoy|redirect|dns"`
 }
 
 // HAProxy is a HAProxy reached over its runtime socket.
@@ -118,7 +132,67 @@ type HAProxy struct {
 	// Poll is how often the proxy is asked for its counts, 100 ms to 5 s.
 	// Default 200 ms.
 	Poll time.Duration `yaml:"poll"`
-	_    struct{}      `later:"policy"`
+	// MasterSocket is the path of HAProxy's master socket (haproxy -S), over which
+	// the connections of workers that a reload has replaced are counted, too.
+	MasterSocket string `yaml:"master_socket,omitempty"`
+	// Policy is the algorithm that the backend should balance with: a warning
+	// says so where it does not.
+	Policy string `yaml:"policy,omitempty" oneof:"leastconn|random(2)|roundrobin"`
+}
+
+// AgentCheck is HAProxies whose agent-checks ask trimtab for weights. The backends
+// of a pool with this target are listed, as an agent cannot see them.
+type AgentCheck struct {
+	// Listen is host:port. Pools may share it.
+	Listen string `yaml:"listen"`
+	// Pool is the name that agent-send has. Default: the pool's name.
+	Pool string `yaml:"pool"`
+	// Allow are the networks that are answered. Default: all.
+	Allow []string `yaml:"allow,omitempty"`
+	// InitialWeight is the weight of HAProxy's server lines, 1 to 256, and
+	// InitialWeights has those that differ.
+	InitialWeight  int            `yaml:"initial_weight"`
+	InitialWeights map[string]int `yaml:"initial_weights,omitempty"`
+	// Drain is how a backend is told to take no new work: weight says 0 %, state
+	// says drain and later ready.
+	Drain string `yaml:"drain" oneof:"weight|state"`
+	// Algorithm is what HAProxy balances with. Default leastconn.
+	Algorithm string `yaml:"algorithm" oneof:"leastconn|random(2)|roundrobin"`
+}
+
+// AllowPrefixes are the networks of Allow, which has been validated.
+func (a *AgentCheck) AllowPrefixes() []netip.Prefix {
+	var out []netip.Prefix
+	for _, text := range a.Allow {
+		if prefix, err := parseNetwork(text); err == nil {
+			out = append(out, prefix)
+		}
+	}
+	return out
+}
+
+// parseNetwork reads 10.0.0.0/8, or one address.
+func parseNetwork(text string) (netip.Prefix, error) {
+	if ip, err := netip.ParseAddr(text); err == nil {
+		return ip.Prefix(ip.BitLen())
+	}
+	prefix, err := netip.ParsePrefix(text)
+	return prefix.Masked(), err
+}
+
+// Algorithm is the scorer's word for an algorithm of HAProxy's in this
+// configuration; unknown for "".
+func Algorithm(name string) scorer.Algorithm {
+	switch name {
+	case "leastconn":
+		return scorer.LeastConnections
+	case "random(2)":
+		return scorer.Random
+	case "roundrobin":
+		return scorer.RoundRobin
+	default:
+		return scorer.AlgorithmUnknown
+	}
 }
 
 // Values of [HAProxy.ExternalChanges].

@@ -18,6 +18,7 @@ func (p *Pool) setDefaults() {
 	p.Law = scorer.LawAuto
 	p.Apply = true
 	p.OnExit = OnExitKeep
+	p.Probe.Path = "/"
 }
 
 func (b *Backend) setDefaults() { b.Capacity = 1 }
@@ -37,6 +38,10 @@ func (p *Poll) setDefaults() { p.Period = time.Second }
 func (h *HAProxy) setDefaults() {
 	h.ExternalChanges = ExternalRespect
 	h.Poll = 200 * time.Millisecond
+}
+
+func (a *AgentCheck) setDefaults() {
+	a.Drain, a.Algorithm = "weight", "leastconn"
 }
 
 // complete fills the defaults that follow from other values.
@@ -61,6 +66,14 @@ func (p *Pool) complete() {
 	for _, t := range p.Targets {
 		if t.HAProxy != nil && t.HAProxy.Backend == "" {
 			t.HAProxy.Backend = p.Name
+		}
+		if t.AgentCheck != nil && t.AgentCheck.Pool == "" {
+			t.AgentCheck.Pool = p.Name
+		}
+	}
+	for _, l := range p.Load {
+		if l.Proxy != nil && l.Proxy.StatsPage != "" && l.Proxy.Backend == "" {
+			l.Proxy.Backend = p.Name
 		}
 	}
 }

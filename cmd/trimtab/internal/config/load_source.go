@@ -60,6 +60,15 @@ type PrometheusLoad struct {
 	Named       map[string]string `yaml:"named,omitempty"`
 }
 
-// ProxyLoad is what the proxy counts. It has no settings, and is always used:
-// an entry says so to the reader.
-type ProxyLoad struct{}
+// ProxyLoad is what the proxy counts. Over a socket it is always used, and an entry
+// says so to the reader; where there is none, it is read from HAProxy's statistics
+// page.
+type ProxyLoad struct {
+	// StatsPage is the URL of HAProxy's "stats uri"; empty for none.
+	StatsPage string `yaml:"stats_page,omitempty"`
+	// Backend is HAProxy's name of the backend there. Default: the pool's name.
+	Backend string `yaml:"backend,omitempty"`
+	// Username is for "stats auth", with the password in PasswordFile.
+	Username     string `yaml:"username,omitempty"`
+	PasswordFile string `yaml:"password_file,omitempty"`
+}

@@ -19,6 +19,8 @@ func (d *decoder) decodeScalar(n *yaml.Node, v reflect.Value, path string, tag r
 		d.decodeDuration(n, v, path)
 	case v.Kind() == reflect.Float64:
 		d.decodeNumber(n, v, path)
+	case v.Kind() == reflect.Int:
+		d.decodeInteger(n, v, path)
 	case v.Kind() == reflect.Bool:
 		d.decodeBool(n, v, path)
 	default:
@@ -85,6 +87,19 @@ func (d *decoder) decodeNumber(n *yaml.Node, v reflect.Value, path string) {
 		d.refuse(n, path, numberHint(n.Value), "is %s, want a number", describe(n))
 	default:
 		v.SetFloat(value)
+	}
+}
+
+func (d *decoder) decodeInteger(n *yaml.Node, v reflect.Value, path string) {
+	number := reflect.New(reflect.TypeFor[float64]()).Elem()
+	before := len(d.problems)
+	d.decodeNumber(n, number, path)
+	switch value := number.Float(); {
+	case len(d.problems) > before:
+	case value != math.Trunc(value) || math.Abs(value) > math.MaxInt32:
+		d.refuse(n, path, "", "must be a whole number, is %s", n.Value)
+	default:
+		v.SetInt(int64(value))
 	}
 }
 

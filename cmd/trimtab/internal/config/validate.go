@@ -35,9 +35,7 @@ func (v *validator) fail(path, hint, format string, args ...any) {
 
 func (v *validator) config(c *Config) {
 	v.admin("admin", c.Admin)
-	if path := "state.path"; v.given(path) && v.usable(path) && !strings.HasPrefix(c.State.Path, "/") {
-		v.fail(path, "", "must be an absolute path, is %q", c.State.Path)
-	}
+	v.absolute("state.path", c.State.Path)
 	if len(c.Pools) == 0 && v.usable("pools") {
 		v.fail("pools", "add - name: …", "at least one pool is required")
 	}

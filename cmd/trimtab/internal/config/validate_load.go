@@ -28,6 +28,7 @@ func (v *validator) load(path string, p *Pool) {
 			v.fail(at, `put "- " before each`, "has more than one kind of load report: %s", strings.Join(given, ", "))
 		case given[0] == "proxy":
 			v.unique(seen, at+".proxy", "load", "proxy")
+			v.statsPage(at+".proxy", l.Proxy)
 		default:
 			v.poll(at+"."+given[0], *l.poll(), p)
 			v.metrics(at+".prometheus", l.Prometheus)
@@ -35,6 +36,31 @@ func (v *validator) load(path string, p *Pool) {
 		}
 	}
 	v.addresses(path, p)
+}
+
+func (v *validator) statsPage(path string, l *ProxyLoad) {
+	if l == nil || !v.usable(path) {
+		return
+	}
+	page := path + ".stats_page"
+	if l.StatsPage == "" {
+		for _, key := range []string{"backend", "username", "password_file"} {
+			if v.given(path + "." + key) {
+				v.fail(path+"."+key, "", "needs stats_page beside it")
+			}
+		}
+		return
+	}
+	if u, err := url.Parse(l.StatsPage); v.usable(page) && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
+		v.fail(page, "write http://host:port/path, as HAProxy's \"stats uri\" says", "%q is not the URL of a page", l.StatsPage)
+	}
+	if v.given(path + ".backend") {
+		v.name(path+".backend", l.Backend)
+	}
+	v.absolute(path+".password_file", l.PasswordFile)
+	if (l.Username == "") != (l.PasswordFile == "") {
+		v.fail(path, "", "username and password_file go together")
+	}
 }
 
 func (v *validator) poll(path string, l Poll, p *Pool) {

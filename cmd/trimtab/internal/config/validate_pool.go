@@ -17,6 +17,9 @@ func (v *validator) pool(path string, p *Pool, steered map[string]string) {
 	v.score(path+".score", p.Score)
 	v.limits(path+".limits", p.Limits)
 	v.targets(path, p, steered)
+	if at := path + ".probe.path"; v.usable(at) && !strings.HasPrefix(p.Probe.Path, "/") {
+		v.fail(at, "write /health", "must begin with /, is %q", p.Probe.Path)
+	}
 }
 
 func (v *validator) backends(path string, p *Pool) {
@@ -99,21 +102,27 @@ func (v *validator) targets(path string, p *Pool, steered map[string]string) {
 	for i, t := range p.Targets {
 		at := list + "[" + strconv.Itoa(i) + "]"
 		h := t.HAProxy
-		if h == nil {
-			v.oneOf(at, []string{"haproxy"})
+		switch {
+		case h != nil && t.AgentCheck != nil:
+			v.fail(at, "write two targets", "has both haproxy and agent_check")
+			continue
+		case t.AgentCheck != nil:
+			v.agentCheck(at+".agent_check", p, t.AgentCheck, steered)
+			continue
+		case h == nil:
+			v.oneOf(at, []string{"haproxy", "agent_check"})
 			continue
 		}
 		at += ".haproxy"
 		if !v.usable(at) {
 			continue
 		}
+		v.absolute(at+".master_socket", h.MasterSocket)
 		v.socket(at+".socket", h.Socket)
 		if v.given(at + ".backend") {
 			v.name(at+".backend", h.Backend)
 		}
-		if v.given(at+".config_file") && v.usable(at+".config_file") && !strings.HasPrefix(h.ConfigFile, "/") {
-			v.fail(at+".config_file", "", "must be an absolute path, is %q", h.ConfigFile)
-		}
+		v.absolute(at+".config_file", h.ConfigFile)
 		if v.usable(at+".poll") && (h.Poll < 100*time.Millisecond || h.Poll > 5*time.Second) {
 			v.fail(at+".poll", "default 200ms", "must be 100ms to 5s, is %s", h.Poll)
 		}
@@ -122,6 +131,54 @@ func (v *validator) targets(path string, p *Pool, steered map[string]string) {
 			backend = p.Name
 		}
 		v.steeredOnce(steered, at, h.Socket, backend)
+	}
+}
+
+// absolute checks a path that may be absent.
+func (v *validator) absolute(path, value string) {
+	if v.given(path) && v.usable(path) && !strings.HasPrefix(value, "/") {
+		v.fail(path, "", "must be an absolute path, is %q", value)
+	}
+}
+
+func (v *validator) agentCheck(path string, p *Pool, a *AgentCheck, steered map[string]string) {
+	if !v.usable(path) {
+		return
+	}
+	switch listen := path + ".listen"; {
+	case !v.usable(listen):
+	case a.Listen == "":
+		v.fail(listen, "where HAProxy's agent-checks connect, such as 10.0.0.9:9901", "is required")
+	default:
+		v.address(listen, a.Listen, true)
+	}
+	if v.given(path + ".pool") {
+		v.name(path+".pool", a.Pool)
+	}
+	for i, text := range a.Allow {
+		at := path + ".allow[" + strconv.Itoa(i) + "]"
+		if _, err := parseNetwork(text); err != nil && v.usable(at) {
+			v.fail(at, "write 10.0.0.0/8 or an address", "%q is not a network", text)
+		}
+	}
+	if at := path + ".initial_weight"; v.usable(at) && (a.InitialWeight < 1 || a.InitialWeight > 256) {
+		v.fail(at, "the weight in HAProxy's server lines; write 100 there and here",
+			"is required, 1 to 256, as an agent's answer is a percentage of it")
+	}
+	for name, weight := range a.InitialWeights {
+		if at := join(path+".initial_weights", name); v.usable(at) && (weight < 1 || weight > 256) {
+			v.fail(at, "", "must be 1 to 256, is %d", weight)
+		}
+	}
+	if len(p.Backends) == 0 && v.usable(path[:strings.LastIndex(path, ".targets")]+".backends") {
+		v.fail(path, "list them under backends, by HAProxy's server names", "an agent cannot see a pool's backends")
+	}
+	name := a.Pool
+	if name == "" {
+		name = p.Name
+	}
+	if a.Listen != "" {
+		v.unique(steered, path, "target", "agent_check "+a.Listen+" "+name)
 	}
 }
 

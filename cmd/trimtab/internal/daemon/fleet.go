@@ -20,6 +20,7 @@ type Fleet struct {
 	options Options
 	log     *slog.Logger
 	proxies map[proxyKey]*proxy
+	agents  map[agentKey]*agents
 	pools   atomic.Pointer[[]*pool]
 }
 
@@ -34,7 +35,7 @@ type Options struct {
 
 // NewFleet returns a fleet that runs nothing.
 func NewFleet(o Options) *Fleet {
-	f := &Fleet{options: o, log: o.Logger, proxies: map[proxyKey]*proxy{}}
+	f := &Fleet{options: o, log: o.Logger, proxies: map[proxyKey]*proxy{}, agents: map[agentKey]*agents{}}
 	f.pools.Store(&[]*pool{})
 	return f
 }
@@ -42,13 +43,19 @@ func NewFleet(o Options) *Fleet {
 // Change is a configuration that is ready to run.
 type Change struct {
 	proxies map[proxyKey]*proxy
+	agents  map[agentKey]*agents
 	pools   []*pool
 	kept    map[*pool]bool
 }
 
-// Prepare builds all that a configuration needs and touches nothing.
-func (f *Fleet) Prepare(c *config.Config) (*Change, error) {
-	change := &Change{proxies: map[proxyKey]*proxy{}, kept: map[*pool]bool{}}
+// Prepare builds all that a configuration needs and touches nothing that runs.
+func (f *Fleet) Prepare(c *config.Config) (_ *Change, err error) {
+	change := &Change{proxies: map[proxyKey]*proxy{}, agents: map[agentKey]*agents{}, kept: map[*pool]bool{}}
+	defer func() {
+		if err != nil {
+			change.drop(f)
+		}
+	}()
 	running := map[string]*pool{}
 	for _, p := range *f.pools.Load() {
 		running[p.config.Name] = p
@@ -56,7 +63,7 @@ func (f *Fleet) Prepare(c *config.Config) (*Change, error) {
 	var errs []error
 	for _, settings := range c.Pools {
 		for _, t := range settings.Targets {
-			if err := change.need(keyOf(t.HAProxy), f); err != nil {
+			if err := change.need(t, f); err != nil {
 				errs = append(errs, err)
 			}
 		}
@@ -68,7 +75,7 @@ func (f *Fleet) Prepare(c *config.Config) (*Change, error) {
 			change.kept[old] = true
 			continue
 		}
-		p, err := newPool(settings, func(t *config.HAProxy) *proxy { return change.proxies[keyOf(t)] }, f.options)
+		p, err := newPool(settings, change, f.options)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -78,20 +85,42 @@ func (f *Fleet) Prepare(c *config.Config) (*Change, error) {
 	return change, errors.Join(errs...)
 }
 
-func (c *Change) need(k proxyKey, f *Fleet) error {
-	if c.proxies[k] != nil {
-		return nil
+// need sees to what a target shares with others.
+func (c *Change) need(t config.Target, f *Fleet) (err error) {
+	switch {
+	case t.HAProxy != nil:
+		k := keyOf(t.HAProxy)
+		if c.proxies[k] == nil {
+			c.proxies[k] = f.proxies[k]
+		}
+		if c.proxies[k] == nil {
+			c.proxies[k], err = newProxy(k, f.log)
+		}
+		if err != nil {
+			delete(c.proxies, k)
+		}
+	case t.AgentCheck != nil:
+		k := agentKeyOf(t.AgentCheck)
+		if c.agents[k] == nil {
+			c.agents[k] = f.agents[k]
+		}
+		if c.agents[k] == nil {
+			c.agents[k], err = newAgents(t.AgentCheck, f.log)
+		}
+		if err != nil {
+			delete(c.agents, k)
+		}
 	}
-	if running := f.proxies[k]; running != nil {
-		c.proxies[k] = running
-		return nil
+	return err
+}
+
+// drop gives back what was opened for a change that is not made.
+func (c *Change) drop(f *Fleet) {
+	for k, a := range c.agents {
+		if f.agents[k] != a {
+			a.stop()
+		}
 	}
-	p, err := newProxy(k, f.log)
-	if err != nil {
-		return err
-	}
-	c.proxies[k] = p
-	return nil
 }
 
 // Swap puts a change in force. Pools that are gone are stopped, and their
@@ -123,11 +152,24 @@ func (f *Fleet) Swap(ctx context.Context, change *Change) {
 			p.start()
 		}
 	}
-	f.proxies = change.proxies
+	for k, a := range f.agents {
+		if change.agents[k] == nil {
+			a.stop()
+		}
+	}
+	for k, a := range change.agents {
+		if f.agents[k] == nil {
+			a.start()
+		}
+	}
+	f.proxies, f.agents = change.proxies, change.agents
 	for _, p := range change.pools {
 		if !change.kept[p] {
 			p.start(before[p.config.Name])
 		}
+	}
+	for _, p := range ending {
+		p.close()
 	}
 	f.pools.Store(&change.pools)
 }
@@ -139,7 +181,10 @@ func (f *Fleet) Close(ctx context.Context) {
 	for _, p := range f.proxies {
 		p.stop()
 	}
-	f.proxies = map[proxyKey]*proxy{}
+	for _, a := range f.agents {
+		a.stop()
+	}
+	f.proxies, f.agents = map[proxyKey]*proxy{}, map[agentKey]*agents{}
 	f.pools.Store(&[]*pool{})
 }
 

@@ -55,6 +55,16 @@ func (m *members) Run(ctx context.Context, out chan<- []scorer.Backend) error {
 	defer group.Wait()
 	defer cancel()
 	seen := make([][]scorer.Backend, len(m.proxies))
+	if len(m.proxies) == 0 {
+		// Nobody knows more than the configuration.
+		for _, follow := range m.followers {
+			follow(m.configured)
+		}
+		select {
+		case <-ctx.Done():
+		case out <- m.configured:
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/token"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/web"
 	"github.com/trimtab-lb/trimtab/haproxy"
+	"github.com/trimtab-lb/trimtab/haproxy/agentcheck"
 	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/scorer/source"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
@@ -25,11 +28,14 @@ type pool struct {
 	options tuner.Options
 	tuner   *tuner.Tuner // once it is started
 	keeper  *keeper
-	targets []*haproxy.Backend
-	loads   []load
-	log     *slog.Logger
-	cancel  context.CancelFunc
-	done    chan struct{}
+	page    *haproxy.StatsPage // nil without one
+	// restores put weights back, closes end what targets have put up.
+	restores []func(context.Context) error
+	closes   []func()
+	loads    []load
+	log      *slog.Logger
+	cancel   context.CancelFunc
+	done     chan struct{}
 	// commanding orders what operators want.
 	commanding sync.Mutex
 }
@@ -42,37 +48,100 @@ type load interface {
 	Origin() string
 }
 
-// newPool builds a pool without touching anything. proxyOf finds the proxy of a
-// target.
-func newPool(c config.Pool, proxyOf func(*config.HAProxy) *proxy, o Options) (*pool, error) {
+// newPool builds a pool without touching anything. Proxies and listeners are the
+// change's.
+func newPool(c config.Pool, change *Change, o Options) (*pool, error) {
 	log := o.Logger.With("pool", c.Name)
 	model, err := scorer.New(c.Scorer())
 	if err != nil {
 		return nil, err
 	}
 	p := &pool{config: c, log: log, done: make(chan struct{}), keeper: newKeeper(o.Store, log, c.Name)}
-	options := tuner.Options{Name: c.Name, Pool: model, Logger: log, OnEvent: o.OnEvent, OnMemory: p.keeper.remember}
+	p.options = tuner.Options{Name: c.Name, Pool: model, Logger: log, OnEvent: o.OnEvent, OnMemory: p.keeper.remember, Prober: prober{c.Probe}}
 	who := &members{log: log, configured: c.ScorerBackends()}
-	for i := range c.Targets {
-		settings := c.Targets[i].HAProxy
-		proxy := proxyOf(settings)
-		backend := proxy.Backend(settings.Backend)
-		p.targets = append(p.targets, backend)
-		name := proxy.Name()
-		options.Targets = append(options.Targets, tuner.NamedTarget{Name: name, Target: backend})
-		options.Sources = append(options.Sources, tuner.NamedSource{Name: name, Source: backend.Reports()})
-		who.proxies = append(who.proxies, backend.Members())
+	if p.page, err = newPage(c, log); err != nil {
+		return nil, fmt.Errorf("pool %s: %w", c.Name, err)
+	}
+	if p.page != nil {
+		p.options.Sources = append(p.options.Sources, tuner.NamedSource{Name: p.page.Name(), Source: p.page.Reports()})
+		who.proxies = append(who.proxies, p.page.Members())
+	}
+	for _, t := range c.Targets {
+		if t.AgentCheck != nil {
+			err = p.addAgents(t.AgentCheck, change.agents[agentKeyOf(t.AgentCheck)])
+		} else {
+			p.addProxy(t.HAProxy, change.proxies[keyOf(t.HAProxy)], who)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("pool %s: %w", c.Name, err)
+		}
 	}
 	if p.loads, err = newLoads(c, log); err != nil {
 		return nil, fmt.Errorf("pool %s: %w", c.Name, err)
 	}
 	for _, l := range p.loads {
 		who.followers = append(who.followers, l.SetBackends)
-		options.Sources = append(options.Sources, tuner.NamedSource{Name: l.Origin(), Source: l})
+		p.options.Sources = append(p.options.Sources, tuner.NamedSource{Name: l.Origin(), Source: l})
 	}
-	options.Discoverers = []tuner.NamedDiscoverer{{Name: "members", Discoverer: who}}
-	p.options = options
+	p.options.Discoverers = []tuner.NamedDiscoverer{{Name: "members", Discoverer: who}}
 	return p, nil
+}
+
+func (p *pool) addProxy(c *config.HAProxy, proxy *proxy, who *members) {
+	backend := proxy.Backend(c.Backend)
+	p.restores = append(p.restores, backend.Restore)
+	target := tuner.Target(backend)
+	if c.Policy != "" {
+		target = policed{backend, c}
+	}
+	p.options.Targets = append(p.options.Targets, tuner.NamedTarget{Name: proxy.Name(), Target: target})
+	p.options.Sources = append(p.options.Sources, tuner.NamedSource{Name: proxy.Name(), Source: backend.Reports()})
+	who.proxies = append(who.proxies, backend.Members())
+}
+
+func (p *pool) addAgents(c *config.AgentCheck, server *agents) error {
+	options := agentcheck.TargetOptions{
+		InitialWeight: c.InitialWeight, InitialWeights: c.InitialWeights,
+		Drain: agentcheck.Drain(c.Drain), Algorithm: config.Algorithm(c.Algorithm),
+	}
+	if p.page != nil {
+		options.Statistics = p.page
+	}
+	target, err := server.Target(c.Pool, options)
+	if err != nil {
+		return err
+	}
+	p.closes = append(p.closes, target.Close)
+	p.options.Targets = append(p.options.Targets, tuner.NamedTarget{Name: target.Name(), Target: target})
+	return nil
+}
+
+// newPage is the statistics page that the pool's counts are read from, nil for
+// none.
+func newPage(c config.Pool, log *slog.Logger) (*haproxy.StatsPage, error) {
+	i := slices.IndexFunc(c.Load, func(l config.LoadSource) bool { return l.Proxy != nil && l.Proxy.StatsPage != "" })
+	if i < 0 {
+		return nil, nil
+	}
+	l := c.Load[i].Proxy
+	options := haproxy.StatsPageConfig{URL: l.StatsPage, Backend: l.Backend, Username: l.Username, Logger: log, Capacities: map[string]float64{}}
+	if l.PasswordFile != "" {
+		secret, err := token.Read(l.PasswordFile)
+		if err != nil {
+			return nil, fmt.Errorf("password_file: %w", err)
+		}
+		options.Password = secret
+	}
+	for _, b := range c.Backends {
+		options.Capacities[b.Name] = b.Capacity
+	}
+	for _, t := range c.Targets {
+		if t.AgentCheck != nil {
+			options.Algorithm = config.Algorithm(t.AgentCheck.Algorithm)
+			options.AgentDrains = options.AgentDrains || agentcheck.Drain(t.AgentCheck.Drain) == agentcheck.DrainByState
+		}
+	}
+	return haproxy.NewStatsPage(options)
 }
 
 func newLoads(c config.Pool, log *slog.Logger) ([]load, error) {
@@ -115,8 +184,20 @@ func (p *pool) start(before *pool) {
 	p.cancel = cancel
 	go func() {
 		defer close(p.done)
+		var group sync.WaitGroup
+		if p.page != nil {
+			group.Go(func() { p.page.Run(ctx) })
+		}
 		p.tuner.Run(ctx)
+		group.Wait()
 	}()
+}
+
+// close ends what was put up for a target, when its successor runs or nobody will.
+func (p *pool) close() {
+	for _, end := range p.closes {
+		end()
+	}
 }
 
 // stop ends the tuner and leaves the weights as they are.
@@ -131,8 +212,8 @@ func (p *pool) restore(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, restoreTimeout)
 	defer cancel()
 	var errs []error
-	for _, t := range p.targets {
-		if err := t.Restore(ctx); err != nil {
+	for _, restore := range p.restores {
+		if err := restore(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("pool %s: restore the weights found: %w", p.config.Name, err))
 		}
 	}

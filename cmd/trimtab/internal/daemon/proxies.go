@@ -13,13 +13,13 @@ import (
 // proxyKey is what makes two targets speak to the same proxy over one
 // connection.
 type proxyKey struct {
-	socket, configFile, externalChanges string
-	disableAgents                       bool
-	poll                                time.Duration
+	socket, masterSocket, configFile, externalChanges string
+	disableAgents                                     bool
+	poll                                              time.Duration
 }
 
 func keyOf(t *config.HAProxy) proxyKey {
-	return proxyKey{t.Socket, t.ConfigFile, t.ExternalChanges, t.DisableAgents, t.Poll}
+	return proxyKey{t.Socket, t.MasterSocket, t.ConfigFile, t.ExternalChanges, t.DisableAgents, t.Poll}
 }
 
 // proxy is a HAProxy process that some pools share.
@@ -31,7 +31,7 @@ type proxy struct {
 
 func newProxy(k proxyKey, log *slog.Logger) (*proxy, error) {
 	p, err := haproxy.New(haproxy.Config{
-		Socket: k.socket, ConfigFile: k.configFile, PollInterval: k.poll,
+		Socket: k.socket, MasterSocket: k.masterSocket, ConfigFile: k.configFile, PollInterval: k.poll,
 		ExternalChanges: haproxy.ExternalChanges(k.externalChanges), DisableAgents: k.disableAgents, Logger: log,
 	})
 	if err != nil {

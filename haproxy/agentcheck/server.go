@@ -1,0 +1,175 @@
+package agentcheck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	defaultDeadline       = time.Second
+	defaultMaxConnections = 1024
+	// Out of file descriptors is a state that passes.
+	firstAcceptPause = 5 * time.Millisecond
+	lastAcceptPause  = time.Second
+)
+
+// Config describes a server.
+type Config struct {
+	// Listen is the host:port that HAProxies connect to. There is no secret in
+	// what they are told, but whoever may ask learns the names of backends that
+	// he guesses: listen where only proxies come, or name them in Allow.
+	Listen string
+	// Allow are the networks whose connections are answered; empty means all.
+	Allow []netip.Prefix
+	// Deadline bounds a connection from beginning to end; default 1 s.
+	Deadline time.Duration
+	// MaxConnections is how many may be open at once; default 1024. What comes
+	// in excess is closed unanswered, which changes nothing for HAProxy.
+	MaxConnections int
+	// Logger defaults to none.
+	Logger *slog.Logger
+}
+
+// Stats are counts since the start, for metrics.
+type Stats struct {
+	// Asked is the connections that sent a request; the next three say what
+	// became of it. Answered got a weight or a state. Held is known, but there
+	// was no plan, an old one, or one that is not to be carried out. Unknown is
+	// a backend that no plan has.
+	Asked, Answered, Held, Unknown uint64
+	// Malformed sent no proper request or none in time, Failed broke off,
+	// Refused came from elsewhere than allowed or were too many.
+	Malformed, Failed, Refused uint64
+}
+
+// Server is one TCP listener for the agent-checks of any number of HAProxies
+// and pools.
+type Server struct {
+	config   Config
+	log      *slog.Logger
+	listener net.Listener
+	notes    *notebook
+	peers    peers
+
+	mu     sync.Mutex
+	boards map[string]*board
+
+	stats struct {
+		asked, answered, held, unknown, malformed, failed, refused atomic.Uint64
+	}
+}
+
+// Listen opens the listener; Run answers. The caller ends Run's context, or
+// calls Close where Run was never called.
+func Listen(ctx context.Context, c Config) (*Server, error) {
+	if c.Deadline <= 0 {
+		c.Deadline = defaultDeadline
+	}
+	if c.MaxConnections <= 0 {
+		c.MaxConnections = defaultMaxConnections
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	for i, prefix := range c.Allow {
+		if !prefix.IsValid() {
+			return nil, fmt.Errorf("agent-check %s: network %d of those allowed is not valid", c.Listen, i+1)
+		}
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("agent-check: %w", err)
+	}
+	log := c.Logger.With("listener", "agent-check:"+c.Listen)
+	return &Server{config: c, log: log, listener: l, notes: newNotebook(log), boards: map[string]*board{}}, nil
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Name is how people know the server and its targets.
+func (s *Server) Name() string { return "agent-check:" + s.config.Listen }
+
+// Close ends the listener.
+func (s *Server) Close() error {
+	if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("%s: %w", s.Name(), err)
+	}
+	return nil
+}
+
+// Stats returns what has been counted. It is safe for concurrent use.
+func (s *Server) Stats() Stats {
+	return Stats{
+		Asked: s.stats.asked.Load(), Answered: s.stats.answered.Load(), Held: s.stats.held.Load(), Unknown: s.stats.unknown.Load(),
+		Malformed: s.stats.malformed.Load(), Failed: s.stats.failed.Load(), Refused: s.stats.refused.Load(),
+	}
+}
+
+// Run answers until ctx ends, closes the listener and every connection, and
+// returns nil when all goroutines that it started have ended. An error means
+// that the listener is broken.
+func (s *Server) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var connections sync.WaitGroup
+	defer connections.Wait()
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
+	defer stop()
+	free := make(chan struct{}, s.config.MaxConnections)
+	pause := time.Duration(0)
+	for {
+		conn, err := s.listener.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				_ = conn.Close()
+			}
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("%s: %w", s.Name(), err)
+		case err != nil:
+			if pause == 0 {
+				s.log.Error("connections cannot be taken", "error", err)
+			}
+			pause = min(max(2*pause, firstAcceptPause), lastAcceptPause)
+			wait(ctx, pause)
+			continue
+		}
+		pause = 0
+		select {
+		case free <- struct{}{}:
+		default:
+			s.refuse(conn, "too many connections at once")
+			continue
+		}
+		connections.Go(func() {
+			defer func() { <-free }()
+			s.serve(ctx, conn)
+		})
+	}
+}
+
+// allowed says whether an address is in one of the networks allowed.
+func (s *Server) allowed(from netip.Addr) bool {
+	return len(s.config.Allow) == 0 ||
+		slices.ContainsFunc(s.config.Allow, func(p netip.Prefix) bool { return p.Contains(from) })
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
