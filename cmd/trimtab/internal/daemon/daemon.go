@@ -98,6 +98,7 @@ func (d *Daemon) Addr() string { return d.listener.Addr().String() }
 func (d *Daemon) Run(ctx context.Context) error {
 	handler, err := web.New(web.Options{
 		Snapshots: d.fleet.Snapshots, Polls: d.fleet.Polls,
+		Proxies: d.fleet.Proxies, Listeners: d.fleet.Listeners,
 		Command: d.command, Events: d.events.Since,
 		Reload: d.Reload, ConfigState: func() web.ConfigState { return *d.state.Load() },
 		Version: d.options.Version, Logger: d.options.Logger, TokenFile: d.admin.TokenFile,

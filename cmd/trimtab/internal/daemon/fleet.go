@@ -22,6 +22,24 @@ type Fleet struct {
 	proxies map[proxyKey]*proxy
 	agents  map[agentKey]*agents
 	pools   atomic.Pointer[[]*pool]
+	shared  atomic.Pointer[shared]
+}
+
+// shared is what serves several pools, for whoever wants to look at it.
+type shared struct {
+	proxies []*proxy
+	agents  []*agents
+}
+
+func (f *Fleet) share() {
+	s := &shared{}
+	for _, p := range f.proxies {
+		s.proxies = append(s.proxies, p)
+	}
+	for _, a := range f.agents {
+		s.agents = append(s.agents, a)
+	}
+	f.shared.Store(s)
 }
 
 // Options are what all pools share.
@@ -37,6 +55,7 @@ type Options struct {
 func NewFleet(o Options) *Fleet {
 	f := &Fleet{options: o, log: o.Logger, proxies: map[proxyKey]*proxy{}, agents: map[agentKey]*agents{}}
 	f.pools.Store(&[]*pool{})
+	f.share()
 	return f
 }
 
@@ -163,6 +182,7 @@ func (f *Fleet) Swap(ctx context.Context, change *Change) {
 		}
 	}
 	f.proxies, f.agents = change.proxies, change.agents
+	f.share()
 	for _, p := range change.pools {
 		if !change.kept[p] {
 			p.start(before[p.config.Name])
@@ -185,6 +205,7 @@ func (f *Fleet) Close(ctx context.Context) {
 		a.stop()
 	}
 	f.proxies, f.agents = map[proxyKey]*proxy{}, map[agentKey]*agents{}
+	f.share()
 	f.pools.Store(&[]*pool{})
 }
 
@@ -209,6 +230,24 @@ func (f *Fleet) Snapshots() []*tuner.Snapshot {
 	var out []*tuner.Snapshot
 	for _, p := range *f.pools.Load() {
 		out = append(out, p.snapshot())
+	}
+	return out
+}
+
+// Proxies says how HAProxies are read.
+func (f *Fleet) Proxies() []web.Proxy {
+	var out []web.Proxy
+	for _, p := range f.shared.Load().proxies {
+		out = append(out, web.Proxy{Name: p.Name(), Stats: p.Stats()})
+	}
+	return out
+}
+
+// Listeners says how agent-checks are answered.
+func (f *Fleet) Listeners() []web.Listener {
+	var out []web.Listener
+	for _, a := range f.shared.Load().agents {
+		out = append(out, web.Listener{Name: a.Server.Name(), Stats: a.Stats()})
 	}
 	return out
 }

@@ -53,6 +53,16 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			w.polls(p)
 		}
 	}
+	if c.options.Proxies != nil {
+		for _, p := range c.options.Proxies() {
+			w.proxy(p)
+		}
+	}
+	if c.options.Listeners != nil {
+		for _, l := range c.options.Listeners() {
+			w.listener(l)
+		}
+	}
 	if c.options.ConfigState != nil {
 		w.config(c.options.ConfigState())
 	}
@@ -150,6 +160,25 @@ func (w *writer) polls(p Polls) {
 		for reason, n := range b.Dropped {
 			w.send("trimtab_source_values_dropped_total", float64(n), p.Pool, p.Source, b.Backend, string(reason))
 		}
+	}
+}
+
+func (w *writer) proxy(p Proxy) {
+	w.send("trimtab_haproxy_polls_total", float64(p.Polls), p.Name)
+	w.send("trimtab_haproxy_poll_failures_total", float64(p.PollErrors), p.Name)
+	w.send("trimtab_haproxy_poll_duration_seconds", p.LastPoll.Seconds(), p.Name)
+	w.send("trimtab_haproxy_connects_total", float64(p.Connects), p.Name)
+	w.send("trimtab_haproxy_commands_total", float64(p.Commands), p.Name)
+	w.send("trimtab_haproxy_exchange_failures_total", float64(p.Failures), p.Name)
+	w.send("trimtab_haproxy_external_changes_total", float64(p.ExternalChanges), p.Name)
+}
+
+func (w *writer) listener(l Listener) {
+	for outcome, n := range map[string]uint64{
+		"answered": l.Answered, "held": l.Held, "unknown": l.Unknown,
+		"malformed": l.Malformed, "failed": l.Failed, "refused": l.Refused,
+	} {
+		w.send("trimtab_agent_checks_total", float64(n), l.Name, outcome)
 	}
 }
 

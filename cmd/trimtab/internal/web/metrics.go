@@ -34,6 +34,7 @@ func families() []family {
 	backend := []string{"pool", "backend"}
 	target := []string{"pool", "target"}
 	poll := []string{"pool", "source", "backend"}
+	proxy := []string{"proxy"}
 	return []family{
 		{"trimtab_backend_weight", "Share of new work that the plan wants for the backend; 1 is the mean.", gauge, backend},
 		{"trimtab_backend_applied_weight", "Weight in force at the target, in its own units.", gauge, []string{"pool", "backend", "target"}},
@@ -66,6 +67,14 @@ func families() []family {
 		{"trimtab_source_poll_failures_total", "Polls that failed at the backend.", counter, poll},
 		{"trimtab_source_polls_late_total", "Polls lost because trimtab itself was held up.", counter, poll},
 		{"trimtab_source_values_dropped_total", "Values left out of the backend's load reports.", counter, append(poll[:3:3], "reason")},
+		{"trimtab_haproxy_polls_total", "Polls of the HAProxy's counts.", counter, proxy},
+		{"trimtab_haproxy_poll_failures_total", "Polls that failed.", counter, proxy},
+		{"trimtab_haproxy_poll_duration_seconds", "How long the newest poll took.", gauge, proxy},
+		{"trimtab_haproxy_connects_total", "Connections made to the socket.", counter, proxy},
+		{"trimtab_haproxy_commands_total", "Commands answered over the socket.", counter, proxy},
+		{"trimtab_haproxy_exchange_failures_total", "Exchanges that failed and ended their connection.", counter, proxy},
+		{"trimtab_haproxy_external_changes_total", "Weights that someone else was found to have changed.", counter, proxy},
+		{"trimtab_agent_checks_total", "Agent-checks by what became of them.", counter, []string{"listener", "outcome"}},
 		{"trimtab_config_last_reload_successful", "1 if the last load of the configuration succeeded.", gauge, nil},
 		{"trimtab_config_last_reload_success_timestamp_seconds", "When the configuration was last loaded successfully.", gauge, nil},
 		{"trimtab_config_hash", "1 for the hash of the configuration in force.", gauge, []string{"hash"}},

@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/events"
+	"github.com/trimtab-lb/trimtab/haproxy"
+	"github.com/trimtab-lb/trimtab/haproxy/agentcheck"
 	"github.com/trimtab-lb/trimtab/scorer/source"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
 )
@@ -40,6 +42,10 @@ type Options struct {
 	Events func(id uint64) ([]events.Event, <-chan struct{})
 	// Polls says how the polls of load reports go. nil: there are none.
 	Polls func() []Polls
+	// Proxies and Listeners say how HAProxies are read and asked by. nil: there
+	// are none.
+	Proxies   func() []Proxy
+	Listeners func() []Listener
 	// Version is the program's.
 	Version string
 	// Registry receives the metrics. Default: one of the server's own.
@@ -71,6 +77,18 @@ type ConfigState struct {
 type Polls struct {
 	Pool, Source string
 	Backends     []source.BackendStatus
+}
+
+// Proxy is one HAProxy that is read over its socket.
+type Proxy struct {
+	Name string
+	haproxy.Stats
+}
+
+// Listener is one address that HAProxies' agent-checks ask.
+type Listener struct {
+	Name string
+	agentcheck.Stats
 }
 
 type server struct{ Options }

@@ -19,6 +19,8 @@ import (
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/client"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/status"
+	"github.com/trimtab-lb/trimtab/haproxy"
+	"github.com/trimtab-lb/trimtab/haproxy/agentcheck"
 	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/scorer/source"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
@@ -60,6 +62,8 @@ func options(snaps ...*tuner.Snapshot) Options {
 	return Options{
 		Version:   "1.2.3",
 		Snapshots: func() []*tuner.Snapshot { return snaps },
+		Proxies:   func() []Proxy { return []Proxy{{"haproxy:/s", haproxy.Stats{Polls: 4}}} },
+		Listeners: func() []Listener { return []Listener{{"agent_check::9901", agentcheck.Stats{Answered: 3}}} },
 		Polls: func() []Polls {
 			return []Polls{{Pool: "ws", Source: "http:{address}/load", Backends: []source.BackendStatus{
 				{Backend: "ws1", Polled: true, Polls: 9, Reports: 8, Failures: 1, Dropped: map[source.Reason]uint64{source.Percent: 2}},
