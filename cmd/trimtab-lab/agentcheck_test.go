@@ -28,8 +28,8 @@ func farm() []backend.Config {
 // A HAProxy that offers no socket, only its statistics page and agent-checks,
 // does about as well as one whose weights are the true capacities.
 func TestMeasuredAgentCheckOnly(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes the better part of a minute")
+	if testing.Short() || underRace {
+		t.Skip("takes the better part of a minute, and measures: it has its turn without -race")
 	}
 	_, err := instance.Find()
 	needed(t, err)

@@ -140,7 +140,11 @@ func TestHAProxyPolicyWithoutWriteAccess(t *testing.T) {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	file, program := filepath.Join(dir, "haproxy.cfg"), filepath.Join(dir, "trimtab")
 	write(t, file, contents(t, in.ConfigFile()))
-	if err := os.Rename(binary(t), program); err != nil {
+	text, err := os.ReadFile(binary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(program, text, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for path, mode := range map[string]os.FileMode{file: 0o444, program: 0o555, dir: 0o555} {

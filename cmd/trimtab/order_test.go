@@ -160,7 +160,10 @@ func TestEventsAreFollowed(t *testing.T) {
 		}
 		seen(fmt.Sprintf(`"kind":"order","pool":"web","backend":"s1","target":"","who":"bob [31m","text":"pin s1 to %d by bob`, i+1))
 	}
-	// A hand on the socket is noticed, too.
+	// A hand on the socket is noticed, too, once nothing of trimtab's own is under
+	// way.
+	tick := r.until(t, "at rest", steering).Pools[0].Tick
+	r.until(t, "at rest", func(d status.Document) bool { return steering(d) && d.Pools[0].Tick > tick+1 })
 	if reply := ask(t, in, "set server web/s2 weight 7"); strings.TrimSpace(reply) != "" {
 		t.Fatal(reply)
 	}
