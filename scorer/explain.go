@@ -15,8 +15,23 @@ func (p *Pool) explain(i int, m *member, now time.Time) {
 		return
 	}
 	m.thin = p.thin
-	if r := p.reasonFor(because, i, m, now); r != m.shown {
-		m.shown, m.why = r, r.String()
+	order := p.orderFor(because, m)
+	if r := p.reasonFor(because, i, m, now); r != m.shown || order != m.order {
+		m.shown, m.order, m.why = r, order, r.String()+order
+	}
+}
+
+// orderFor is who ordered what is the cause, and why.
+func (p *Pool) orderFor(because cause, m *member) string {
+	switch because {
+	case becauseDrained:
+		return p.orders.Drains[m.Name].String()
+	case becausePinned:
+		return p.orders.Pins[m.Name].String()
+	case becauseFrozen:
+		return p.orders.Frozen.String()
+	default:
+		return ""
 	}
 }
 
@@ -62,12 +77,8 @@ func (p *Pool) causeOf(i int, m *member, now time.Time) cause {
 func (p *Pool) reasonFor(because cause, i int, m *member, now time.Time) reason {
 	r := reason{cause: because}
 	switch because {
-	case becauseDrained:
-		r.order = p.orders.Drains[m.Name].String()
 	case becausePinned:
-		r.factor, r.order = m.pin, p.orders.Pins[m.Name].String()
-	case becauseFrozen:
-		r.order = p.orders.Frozen.String()
+		r.factor = m.pin
 	case becausePulse:
 		return m.note
 	case becauseEjected:

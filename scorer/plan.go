@@ -87,21 +87,20 @@ type Decision struct {
 	// draining and ejected ones, unless Pulse is set.
 	Weight float64
 	State  State
+	// Pinned is that an operator has ordered exactly this weight.
+	Pinned bool
+	// Probe asks for an own health request to an ejected backend, whose outcome
+	// [Pool.Probed] takes: no target can let real requests through for a moment.
+	Probe bool
 	// Score is how busy the backend is for its capacity: 1 is a fair share,
 	// higher is busier, NaN is unknown.
 	Score float64
 	// Why is the reason in words.
 	Why string
-	// Pinned is that an operator has ordered exactly this weight.
-	Pinned bool
 	// Pulse, when positive, asks for Weight to be in force for so long and
 	// for 0 again after it, without waiting for the next tick. It is the
 	// target that times it.
 	Pulse time.Duration
-
-	// Probe asks for an own health request to an ejected backend, whose outcome
-	// [Pool.Probed] takes: no target can let real requests through for a moment.
-	Probe bool
 
 	// What the decision was made from, for people: NaN when not known.
 	InFlight, RPS, EPS, Latency, Utilization float64

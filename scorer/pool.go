@@ -55,23 +55,27 @@ type member struct {
 	// make of it.
 	Backend
 	found Condition
-	// pin is the weight that an operator has ordered, 0 for none.
-	pin float64
-	// capacity is the configured one with mean 1 over the pool: cores or
-	// percent, its scale means nothing.
-	capacity float64
-	now      merged
-	age      time.Duration // of the newest report, negative without any
-	fresh    bool
-	ejection *ejection // nil while it is not ejected
+	fresh bool
 	// serving is whether it was in service after the last step, and joined
 	// when that began; zero for one that was there from the start.
 	serving bool
-	joined  time.Time
-	// held is the published logarithm relative to the configured capacity, once
-	// one is known.
-	held  float64
+	// known is that held is.
 	known bool
+	// thin is what Pool.thin was when why was put in words.
+	thin bool
+	// place is its index among the members.
+	place int32
+	// capacity is the configured one with mean 1 over the pool: cores or
+	// percent, its scale means nothing.
+	capacity float64
+	age      time.Duration // of the newest report, negative without any
+	now      merged
+	joined   time.Time
+	ejection *ejection // nil while it is not ejected
+	// pin is the weight that an operator has ordered, 0 for none.
+	pin float64
+	// held is the published logarithm relative to the configured capacity.
+	held float64
 	// inForce is the mean of what the targets have in force, by traffic.
 	inForce float64
 	// factor is e^held; said and deviation are the factor that was last put in
@@ -81,12 +85,9 @@ type member struct {
 	// starts from.
 	weight float64
 	// note is what a guard did to it in this step; shown is the reason that why
-	// puts in words, and thin what Pool.thin was then.
+	// puts in words, and order whose order that is.
 	note, shown reason
-	why         string
-	thin        bool
-	// place is its index among the members.
-	place int
+	why, order  string
 
 	// What only the beginning of a step needs stands apart from what all of it
 	// goes through.
@@ -146,7 +147,7 @@ func (p *Pool) SetBackends(backends []Backend) {
 		p.targets[t].follow(members, p.byName)
 	}
 	for i, m := range members {
-		m.place = i
+		m.place = int32(i)
 	}
 	p.members, p.byName = members, next
 	var total float64

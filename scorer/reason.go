@@ -41,8 +41,6 @@ type reason struct {
 	deviation    float64
 	age          time.Duration
 	thin         bool
-	// order is who ordered it, and why.
-	order string
 }
 
 // coarse rounds a figure to what a sentence shows, so that it is not made anew
@@ -64,17 +62,14 @@ func (r reason) String() string {
 		b = append(b, "draining: no new work, what it has leaves in its own time"...)
 	case becauseDrained:
 		b = append(b, "drained "...)
-		b = append(b, r.order...)
 	case becausePinned:
 		b = append(b, "pinned to "...)
 		b = strconv.AppendFloat(b, r.factor, 'g', 3, 64)
 		b = append(b, ' ')
-		b = append(b, r.order...)
 	case becauseFound:
 		b = append(b, "as it was found: too little has completed so far to learn from"...)
 	case becauseFrozen:
 		b = append(b, "frozen "...)
-		b = append(b, r.order...)
 	case becauseEjected:
 		b = append(b, "ejected: fails "...)
 		b = percent(b, r.factor)

@@ -80,7 +80,7 @@ func (o *owner) run(ctx context.Context) {
 		case now := <-ticker.C:
 			o.step(now)
 			o.publish()
-			if o.stirred || now.Sub(o.remembered) >= o.options.MemoryEvery {
+			if every := o.options.MemoryEvery; every > 0 && (o.stirred || now.Sub(o.remembered) >= every) {
 				o.remember()
 			}
 		}

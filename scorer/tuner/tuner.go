@@ -46,8 +46,9 @@ type Options struct {
 	// OnEvent, when set, is called by the owner; it must return at once.
 	OnEvent func(Event)
 	// OnMemory, when set, is called by the owner with what a successor can use:
-	// about every MemoryEvery (default 10 s), when a backend's state changes, and
-	// at the end. It must return at once.
+	// about every MemoryEvery (default 10 s) and when a backend's state changes,
+	// neither of which happens when that is negative, and at the end. It must
+	// return at once.
 	OnMemory    func(scorer.Memory)
 	MemoryEvery time.Duration
 	// OnStep, when set, is called by the owner after each step with the newest
@@ -99,7 +100,7 @@ func New(options Options) *Tuner {
 	if options.ApplyTimeout <= 0 {
 		options.ApplyTimeout = defaultApplyTimeout
 	}
-	if options.MemoryEvery <= 0 {
+	if options.MemoryEvery == 0 {
 		options.MemoryEvery = defaultMemoryEvery
 	}
 	if options.Logger == nil {

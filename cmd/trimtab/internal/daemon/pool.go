@@ -58,6 +58,9 @@ func newPool(c config.Pool, change *Change, o Options) (*pool, error) {
 	}
 	p := &pool{config: c, log: log, done: make(chan struct{}), keeper: newKeeper(o.Store, log, c.Name)}
 	p.options = tuner.Options{Name: c.Name, Pool: model, Logger: log, OnEvent: o.OnEvent, OnMemory: p.keeper.remember, Prober: prober{c.Probe}}
+	if o.Store == nil {
+		p.options.MemoryEvery = -1 // a successor in this process is told at the end
+	}
 	who := &members{log: log, configured: c.ScorerBackends()}
 	if p.page, err = newPage(c, log); err != nil {
 		return nil, fmt.Errorf("pool %s: %w", c.Name, err)
