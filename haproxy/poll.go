@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -35,7 +36,7 @@ func (p *Proxy) readOnce(ctx context.Context, backends []*Backend) (again bool, 
 	}
 	if p.initialLack || began.Sub(p.initialAt) >= initialEvery {
 		clear(p.initial)
-		clear(p.ids)
+		maps.DeleteFunc(p.ids, func(_ string, id int64) bool { return id == noID })
 		requests = append(requests, p.initialRequests(backends)...)
 		p.initialLack, p.initialAt = false, began
 	}

@@ -20,6 +20,7 @@ func (s *Session) readReply(ctx context.Context) ([]byte, error) {
 		unread := s.buffer[s.start:s.filled]
 		if end, next := s.dialect.replyEnd(unread, seen); end >= 0 {
 			s.start += next
+			s.longest = max(s.longest, end)
 			return unread[:end], nil
 		}
 		seen = len(unread)
@@ -59,6 +60,22 @@ func (s *Session) makeRoom() error {
 	}
 	s.buffer = append(s.buffer, make([]byte, len(s.buffer))...)
 	return nil
+}
+
+// shrinkAfter is how many exchanges decide how much room replies need.
+const shrinkAfter = 32
+
+// shrink gives back the room of a reply that was longer than those of late: the
+// first dump is of everything, later ones are of a backend each.
+func (s *Session) shrink() {
+	if s.exchanges++; s.exchanges < shrinkAfter {
+		return
+	}
+	enough := 2 * max(s.longest, firstBuffer)
+	if len(s.buffer) > 2*enough && s.start == s.filled {
+		s.buffer, s.start, s.filled = make([]byte, enough), 0, 0
+	}
+	s.exchanges, s.longest = 0, 0
 }
 
 func lost(what string, err error) error {

@@ -48,8 +48,10 @@ type Session struct {
 	// yet consumed.
 	out, buffer   []byte
 	start, filled int
-	backoff       time.Duration
-	notYet        time.Time
+	// longest is the longest reply of so many exchanges.
+	longest, exchanges int
+	backoff            time.Duration
+	notYet             time.Time
 
 	connects, commands, failures atomic.Uint64
 	// level is what the socket permits.
@@ -99,7 +101,9 @@ func (s *Session) Exchange(ctx context.Context, commands []string, reply func(i 
 		return time.Now(), fmt.Errorf("%s: %w", s.name, err)
 	}
 	s.commands.Add(uint64(len(commands)))
-	return time.Now(), nil
+	at = time.Now()
+	s.shrink()
+	return at, nil
 }
 
 // takeTurn waits for the exchanges before this one.

@@ -316,3 +316,36 @@ func TestNamesThatCouldBeCommands(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestRoomOfALongReplyIsGivenBack(t *testing.T) {
+	in := unserved(t, system(t), 500)
+	s, err := NewSession(in.Socket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	ask := func(command string) (length int) {
+		t.Helper()
+		_, err := s.Exchange(t.Context(), []string{command}, func(_ int, text []byte) error {
+			length = len(text)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return length
+	}
+	long := ask("show stat")
+	if len(s.buffer) < long {
+		t.Fatalf("a reply of %d bytes in a buffer of %d", long, len(s.buffer))
+	}
+	for range 2 * shrinkAfter {
+		ask("show info")
+	}
+	if len(s.buffer) > long/2 {
+		t.Errorf("the buffer keeps %d bytes for replies of %d", len(s.buffer), ask("show info"))
+	}
+	if again := ask("show stat"); again < long-200 {
+		t.Errorf("the long reply has %d bytes now, had %d", again, long)
+	}
+}

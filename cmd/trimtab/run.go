@@ -4,8 +4,10 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/daemon"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/notify"
@@ -28,10 +30,26 @@ func (c runCommand) Run(ctx context.Context, s *streams) error {
 	defer cancel()
 	var group sync.WaitGroup
 	group.Go(func() { reloadOnHangup(ctx, d) })
+	group.Go(func() { giveBack(ctx) })
 	err = d.Run(ctx)
 	cancel()
 	group.Wait()
 	return err
+}
+
+// settled is how long a start takes with all that it reads once.
+const settled = 5 * time.Second
+
+// giveBack returns the memory of the start to the system: the runtime would keep
+// it for minutes.
+func giveBack(ctx context.Context) {
+	timer := time.NewTimer(settled)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+		debug.FreeOSMemory()
+	}
 }
 
 func reloadOnHangup(ctx context.Context, d *daemon.Daemon) {

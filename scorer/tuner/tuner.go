@@ -18,7 +18,7 @@ const (
 	// what is in force, so that it starts from there.
 	patience = 3
 	// reportBuffer is how many reports may wait while the owner steps.
-	reportBuffer = 64
+	reportBuffer = 32
 )
 
 // Options describe one pool's tuner. Pool, and at least one of Backends and
