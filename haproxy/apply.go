@@ -102,8 +102,15 @@ func (f *follower) changes(p scorer.Plan, v *view, override bool) (changes, puls
 	rounded := f.rounder.Round(p, v.algorithm)
 	for i, d := range p.Decisions {
 		s, ok := v.server(d.Backend)
-		if !ok || s.maintained() {
+		// What HAProxy drains by itself needs no weight, and keeps its own for when
+		// that is over.
+		if !ok || s.maintained() || s.condition() == scorer.Draining {
 			continue
+		}
+		if d.Pinned || d.Drained {
+			// An order counts more than a hand.
+			delete(f.closed, d.Backend)
+			delete(f.foreign, d.Backend)
 		}
 		if f.closed[d.Backend] && (d.State == scorer.StateEjected || d.State == scorer.StateDraining) {
 			delete(f.closed, d.Backend)

@@ -96,11 +96,29 @@ func (f *follower) restarted(v *view) {
 			delete(f.touched, s.name)
 		}
 	}
-	clear(f.sent)
-	clear(f.foreign)
-	clear(f.closed)
+	f.keepHands(v)
 	clear(f.agents)
 	f.fixed = false
+}
+
+// keepHands forgets what was set, but for what a person has set and a server-state
+// file has carried over.
+func (f *follower) keepHands(v *view) {
+	sent, foreign, closed := map[string]setting{}, map[string]int{}, map[string]bool{}
+	for name, weight := range f.foreign {
+		s, ok := v.server(name)
+		if !ok || s.weight != weight || s.weight == s.initial {
+			continue
+		}
+		foreign[name] = weight
+		if f.closed[name] {
+			closed[name] = true
+		}
+		if set, ok := f.sent[name]; ok {
+			sent[name] = set
+		}
+	}
+	f.sent, f.foreign, f.closed = sent, foreign, closed
 }
 
 // weight is what a server has now, by the newer of the poll and what was set

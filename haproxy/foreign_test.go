@@ -170,3 +170,31 @@ func TestFoundClosed(t *testing.T) {
 		})
 	}
 }
+
+// An order counts more than a hand, on whichever server it is.
+func TestAnOrderCountsMoreThanAHand(t *testing.T) {
+	in := unserved(t, system(t), 3)
+	p := newProxy(t, Config{Socket: in.Socket()})
+	b := p.Backend("ws")
+	w := watched(t, b)
+	plan := static(map[string]float64{"s1": 1, "s2": 1, "s3": 1})
+	apply(t, b, plan)
+	w.poll(t)
+	ask(t, in, "set server ws/s2 weight 7")
+	w.poll(t)
+	apply(t, b, plan)
+	drained := static(map[string]float64{"s1": 1, "s2": 1, "s3": 1})
+	d := &drained.Decisions[1]
+	d.State, d.Weight, d.Drained = scorer.StateDraining, 0, true
+	apply(t, b, drained)
+	if err := wantWeight(t, in, "ws/s2", 0); err != nil {
+		t.Error(err)
+	}
+	// It stays out when trimtab goes and puts weights back.
+	if err := b.Restore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := wantWeight(t, in, "ws/s2", 0); err != nil {
+		t.Errorf("after Restore: %v", err)
+	}
+}

@@ -9,7 +9,8 @@ import (
 
 // Restore puts back the weights that were found at first, of the servers whose
 // weight trimtab has set, and the agent-checks that were switched off. Weights
-// that someone else has set since stay. Like Apply, it is not for use at the
+// that someone else has set since stay, and so do servers that an operator has
+// ordered to be drained. Like Apply, it is not for use at the
 // same time as Apply.
 func (b *Backend) Restore(ctx context.Context) error {
 	b.watchers.Add(1)
@@ -19,13 +20,17 @@ func (b *Backend) Restore(ctx context.Context) error {
 		return err
 	}
 	defer b.applying.Unlock()
+	drained := map[string]bool{}
+	for i := range b.standing.Decisions {
+		drained[b.standing.Decisions[i].Backend] = b.standing.Decisions[i].Drained
+	}
 	b.standing = scorer.Plan{}
 	f := &b.following
 	var changes []change
 	for i := range v.servers {
 		s := &v.servers[i]
 		_, foreign := f.foreign[s.name]
-		if f.touched[s.name] && !foreign && f.found[s.name] != f.weight(s, v) {
+		if f.touched[s.name] && !foreign && !drained[s.name] && f.found[s.name] != f.weight(s, v) {
 			changes = append(changes, change{server: s.name, weight: f.found[s.name]})
 		}
 	}

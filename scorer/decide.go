@@ -16,7 +16,7 @@ func (p *Pool) plan(now time.Time) Plan {
 		p.maker.add(m.capacity * m.factor)
 		d := &plan.Decisions[i]
 		*d = Decision{
-			Backend: m.Name, Why: m.why, Pinned: m.pin > 0,
+			Backend: m.Name, Why: m.why, Pinned: m.pin > 0, Drained: m.drained,
 			InFlight: m.now.inFlight, RPS: m.now.completed, EPS: m.now.failed,
 			Latency: m.now.latency, Utilization: m.now.utilization,
 			ReportAge: m.age,
@@ -34,6 +34,12 @@ func (p *Pool) plan(now time.Time) Plan {
 
 func (p *Pool) stateOf(m *member) (State, float64, time.Duration) {
 	switch {
+	case m.drained: // also while it is down: it must not come back with work
+		return StateDraining, 0, 0
+	case m.Condition == Down && m.ejection != nil:
+		return StateDown, 0, 0
+	case m.Condition == Down && m.pin > 0:
+		return StateDown, m.pin, 0
 	case m.Condition == Down:
 		return StateDown, p.returning(m), 0
 	case m.Condition == Draining:

@@ -38,10 +38,10 @@ func (p *Pool) orderFor(because cause, m *member) string {
 // causeOf finds what decided member i's weight.
 func (p *Pool) causeOf(i int, m *member, now time.Time) cause {
 	switch {
+	case m.drained:
+		return becauseDrained
 	case m.Condition == Down:
 		return becauseDown
-	case m.Condition == Draining && m.found == Up:
-		return becauseDrained
 	case m.Condition == Draining:
 		return becauseDraining
 	case m.pin > 0:

@@ -58,7 +58,19 @@ func (p *Pool) Memory() Memory {
 func (p *Pool) Recall(memory Memory, now time.Time) {
 	p.memory, p.recalled = map[string]Remembered{}, now
 	age := max(now.Sub(memory.At).Seconds(), 0)
+	ejected := 0
+	for _, r := range memory.Backends {
+		if r.Ejected != nil {
+			ejected++
+		}
+	}
+	// Who failed long ago may be well, and a pool that is mostly out is none.
+	allowed := max(1, int(p.config.Limits.MaxEjected*float64(len(memory.Backends))))
+	forgiven := age > 2*maxDelay.Seconds() || ejected > allowed || ejected == len(memory.Backends)
 	for name, r := range memory.Backends {
+		if forgiven {
+			r.Ejected = nil
+		}
 		if !(r.Weight >= 0) || math.IsInf(r.Weight, 0) || !isNumber(r.Log) || !isNumber(r.Deviation) {
 			continue
 		}

@@ -84,7 +84,7 @@ func (m *member) obey(o *Orders) {
 		m.pin = pin.Weight
 		m.ejection = nil
 	}
-	if _, ok := o.Drains[m.Name]; ok && m.Condition == Up {
+	if _, m.drained = o.Drains[m.Name]; m.drained && m.Condition == Up {
 		m.Condition = Draining
 	}
 }
@@ -110,6 +110,9 @@ func (p *Pool) mode() Mode {
 // he had, and who had nothing his share by what is known.
 func (p *Pool) keep() {
 	for _, m := range p.members {
+		if m.serving && m.pin > 0 {
+			m.weight = m.pin
+		}
 		if m.serving && m.weight == 0 {
 			m.weight = min(max(m.capacity*m.factor, p.config.Limits.Floor), p.config.Limits.Ceiling)
 		}

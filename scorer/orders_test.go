@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -287,5 +288,99 @@ func TestOrdersAreCopied(t *testing.T) {
 	delete(c.Drains, "b")
 	if len(o.Pins) != 1 || len(o.Drains) != 1 || o.Frozen.Who != "alice" || !o.DryRun.On {
 		t.Error("a copy shares with its original")
+	}
+}
+
+// Who is down comes back with what an order or an ejection leaves it.
+func TestOrdersHoldWhileABackendIsDown(t *testing.T) {
+	r := newRig(t, Config{}, equalBackends(5)...)
+	counts := steady(5, 200, 0)
+	counts["s2"] = seen{4, 200, 200, 0}
+	for range 5 {
+		r.step(counts)
+	}
+	r.pool.SetOrders(Orders{Drains: map[string]Order{"s0": alice}, Pins: map[string]Pin{"s1": {alice, 0.2}}})
+	down := equalBackends(5)
+	for i := range 4 {
+		down[i].Condition = Down
+	}
+	r.pool.SetBackends(down)
+	r.step(counts)
+	for name, want := range map[string]struct {
+		state  State
+		weight float64
+	}{
+		"s0": {StateDraining, 0}, "s1": {StateDown, 0.2}, "s2": {StateDown, 0}, "s3": {StateDown, slowStartFirst},
+	} {
+		if d := r.decision(name); d.State != want.state || d.Weight != want.weight {
+			t.Errorf("%s: %v with %v, want %v with %v", name, d.State, d.Weight, want.state, want.weight)
+		}
+	}
+	if why := r.decision("s0").Why; why != "drained by alice: canary" {
+		t.Errorf("why %q", why)
+	}
+}
+
+func TestPinnedWhileFrozen(t *testing.T) {
+	r := newRig(t, Config{}, equalBackends(3)...)
+	r.step(steady(3, 200, 0))
+	r.pool.SetOrders(Orders{Frozen: &alice, Pins: map[string]Pin{"s1": {alice, 0.2}}})
+	r.step(steady(3, 200, 0))
+	if d := r.decision("s1"); d.Weight != 0.2 {
+		t.Errorf("decision %+v", d)
+	}
+}
+
+// What a dry run has planned is not in force: the first step after it starts from
+// what is.
+func TestDryRunEndsWithoutAJump(t *testing.T) {
+	backends := equalBackends(2)
+	backends[0].Capacity = 4
+	r := newRig(t, Config{DryRun: true, Law: LawStatic}, backends...)
+	equal := InForce{Origin: "haproxy:a", Algorithm: LeastConnections, Shares: []Share{{Backend: "s0", Weight: 1}, {Backend: "s1", Weight: 1}}}
+	for range 30 {
+		r.step(steady(2, 200, 0))
+		r.pool.Applied("t", equal)
+	}
+	if got := r.decision("s0").Weight / r.decision("s1").Weight; math.Abs(got-4) > 1e-6 {
+		t.Fatalf("planned %v, the test needs 4", got)
+	}
+	r.pool.SetOrders(Orders{DryRun: &Switch{alice, false}})
+	r.step(steady(2, 200, 0))
+	if got := r.decision("s0").Weight; got > 1.5+1e-9 {
+		t.Errorf("weight %v at the first step that counts, 1 was in force", got)
+	}
+}
+
+func TestTheLastOnesAreTakenBack(t *testing.T) {
+	r := newRig(t, Config{}, equalBackends(3)...)
+	counts := steady(3, 200, 0)
+	counts["s0"] = seen{4, 200, 200, 0}
+	for range 5 {
+		r.step(counts)
+	}
+	down := equalBackends(3)
+	down[1].Condition, down[2].Condition = Down, Down
+	r.pool.SetBackends(down)
+	r.step(counts)
+	if d := r.decision("s0"); d.Weight == 0 {
+		t.Errorf("decision %+v: nobody else is left", d)
+	}
+}
+
+func TestOldEjectionsAreForgiven(t *testing.T) {
+	out := &RememberedEjection{DelaySeconds: 60, Failed: 1}
+	for name, memory := range map[string]Memory{
+		"old":      {At: start.Add(-time.Hour), Backends: map[string]Remembered{"s0": {Weight: 1, Ejected: out}, "s1": {Weight: 1}, "s2": {Weight: 1}}},
+		"too many": {At: start, Backends: map[string]Remembered{"s0": {Weight: 1, Ejected: out}, "s1": {Weight: 1, Ejected: out}, "s2": {Weight: 1}}},
+	} {
+		r := newRig(t, Config{}, equalBackends(3)...)
+		r.pool.Recall(memory, start)
+		r.step(steady(3, 200, 0))
+		for _, d := range r.plan.Decisions {
+			if d.State == StateEjected {
+				t.Errorf("%s: %+v", name, d)
+			}
+		}
 	}
 }

@@ -89,6 +89,8 @@ type Decision struct {
 	State  State
 	// Pinned is that an operator has ordered exactly this weight.
 	Pinned bool
+	// Drained is that an operator has ordered that it gets no new work.
+	Drained bool
 	// Probe asks for an own health request to an ejected backend, whose outcome
 	// [Pool.Probed] takes: no target can let real requests through for a moment.
 	Probe bool

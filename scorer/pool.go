@@ -31,6 +31,8 @@ type Pool struct {
 	// thin is that there is too little in flight for leastconn to use weights,
 	// panics that the last step was in panic.
 	thin, panics bool
+	// wasDry is that the last plan was not carried out.
+	wasDry bool
 	// pulses is that some target can let real requests through for a moment.
 	pulses bool
 
@@ -61,6 +63,8 @@ type member struct {
 	serving bool
 	// known is that held is.
 	known bool
+	// drained is that an operator has ordered it to get no new work.
+	drained bool
 	// thin is what Pool.thin was when why was put in words.
 	thin bool
 	// place is its index among the members.

@@ -31,8 +31,10 @@ func (p *Pool) Step(now time.Time) Plan {
 		p.keep()
 	} else {
 		p.hold(weights)
-		p.share(now, first)
+		// What was planned but not carried out is nowhere: a step begins at what is.
+		p.share(now, first || (p.wasDry && p.mode() != DryRun))
 	}
+	p.wasDry = p.mode() == DryRun
 	if p.seq > patience {
 		p.memory = nil // whoever comes now is another one of the same name
 	}
@@ -78,6 +80,21 @@ func (p *Pool) gather(now time.Time, seconds float64, first bool) tally {
 			m.readmit(now, seconds, p.pulses)
 		}
 		m.enter(now, first, p.frozen())
+		t.count(m)
+	}
+	if t.serving == 0 && t.out > 0 && !p.frozen() {
+		return p.takeBack(now, first)
+	}
+	return t
+}
+
+// takeBack readmits everybody who is ejected: where nobody else is left, a server
+// that fails is no worse than none.
+func (p *Pool) takeBack(now time.Time, first bool) tally {
+	var t tally
+	for _, m := range p.members {
+		m.ejection = nil
+		m.enter(now, first, false)
 		t.count(m)
 	}
 	return t

@@ -94,7 +94,8 @@ func (t *Tuner) Command(ctx context.Context, c Command) (scorer.Orders, error) {
 	return out.orders, nil
 }
 
-// command carries out what an operator wants, and steps at once so that he sees it.
+// command takes what an operator wants; the next step carries it out. A step at once
+// would be one more than the limits are made for.
 func (o *owner) command(c Command) commanded {
 	orders := o.orders.Clone()
 	if err := o.change(&orders, c); err != nil {

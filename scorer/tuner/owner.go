@@ -63,10 +63,8 @@ func (o *owner) run(ctx context.Context) {
 			return
 		case c := <-o.commands:
 			out := o.command(c.Command)
-			if out.err == nil {
-				o.step(time.Now())
-				o.publish()
-			}
+			o.now.Orders = o.orders
+			o.publish()
 			c.done <- out
 		case r := <-o.reports:
 			o.observe(r)

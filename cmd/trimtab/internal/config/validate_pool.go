@@ -173,6 +173,12 @@ func (v *validator) agentCheck(path string, p *Pool, a *AgentCheck, steered map[
 	if len(p.Backends) == 0 && v.usable(path[:strings.LastIndex(path, ".targets")]+".backends") {
 		v.fail(path, "list them under backends, by HAProxy's server names", "an agent cannot see a pool's backends")
 	}
+	pool := path[:strings.LastIndex(path, ".targets")]
+	for i, b := range p.Backends {
+		if at := pool + ".backends[" + strconv.Itoa(i) + "]"; b.Address == "" && v.usable(at) && v.usable(at+".address") {
+			v.fail(at, "write address: host:port", "needs an address: with agent_check, an ejected backend returns by a request to it")
+		}
+	}
 	name := a.Pool
 	if name == "" {
 		name = p.Name

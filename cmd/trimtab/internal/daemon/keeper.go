@@ -43,6 +43,11 @@ func (k *keeper) start(before *keeper) state.File {
 		f, err := k.store.Load(k.file.Pool)
 		if err != nil {
 			k.log.Warn("starting without what was kept", "error", err)
+			if !errors.Is(err, state.ErrDamaged) {
+				// What is there was not set aside, and must not be lost.
+				k.log.Error("nothing is kept of this pool until trimtab is restarted")
+				k.store = nil
+			}
 		} else if f.Pool != "" {
 			k.file = f
 		}
@@ -69,7 +74,7 @@ func (k *keeper) remember(m scorer.Memory) {
 }
 
 // errNotKept is an order's in force that the next trimtab will not know.
-var errNotKept = errors.New("in force, but not kept over a restart of trimtab: state.path is not configured")
+var errNotKept = errors.New("in force, but not kept over a restart of trimtab: state.path is not configured, or cannot be read")
 
 // order saves the orders before it returns.
 func (k *keeper) order(o scorer.Orders) error {

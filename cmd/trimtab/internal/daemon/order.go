@@ -36,8 +36,16 @@ func (p *pool) command(ctx context.Context, c tuner.Command) (warning string, er
 	if err != nil {
 		return "", fmt.Errorf("pool %s: %w", p.config.Name, err)
 	}
+	var warnings []string
 	if err := p.keeper.order(orders); err != nil {
-		return err.Error(), nil
+		warnings = append(warnings, err.Error())
 	}
-	return "", nil
+	dry := !p.config.Apply
+	if orders.DryRun != nil {
+		dry = orders.DryRun.On
+	}
+	if dry && c.Verb != tuner.SetDry {
+		warnings = append(warnings, "nothing is carried out: the pool is in dry-run")
+	}
+	return strings.Join(warnings, "; "), nil
 }

@@ -207,6 +207,9 @@ func (p *pool) close() {
 func (p *pool) stop() {
 	p.cancel()
 	<-p.done
+	// An order that was answered is kept first.
+	p.commanding.Lock()
+	defer p.commanding.Unlock()
 	p.keeper.close()
 }
 

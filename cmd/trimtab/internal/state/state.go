@@ -76,6 +76,16 @@ func Open(dir string) (*Store, error) {
 		}
 		return nil, explain(dir, err)
 	}
+	for _, d := range []string{dir, pools} {
+		info, err := os.Stat(d)
+		if err == nil && info.Mode().Perm()&0o022 != 0 {
+			err = fmt.Errorf("mode %v lets others write orders there: chmod go-w", info.Mode().Perm())
+		}
+		if err != nil {
+			_ = lock.Close()
+			return nil, explain(d, err)
+		}
+	}
 	probe, err := os.CreateTemp(pools, ".probe")
 	if err != nil {
 		_ = lock.Close()
@@ -150,7 +160,7 @@ func decode(text []byte, pool string) (File, error) {
 func setAside(path string, why error) error {
 	aside := path + ".damaged-" + time.Now().UTC().Format("20060102T150405.000")
 	if err := os.Rename(path, aside); err != nil {
-		return fmt.Errorf("%s: %w (%w); it cannot be set aside: %w", path, ErrDamaged, why, err)
+		return fmt.Errorf("%s: damaged (%w), and it cannot be set aside: %w", path, why, err)
 	}
 	return fmt.Errorf("%s: %w (%w); set aside as %s", path, ErrDamaged, why, aside)
 }

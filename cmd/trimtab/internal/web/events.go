@@ -12,6 +12,9 @@ import (
 // neither end nor anything between takes it for dead.
 const keepAlive = 15 * time.Second
 
+// eventTimeout is how long a client may take to read what is sent at once.
+const eventTimeout = 10 * time.Second
+
 // serveEvents streams events as server-sent ones: first those that are remembered
 // after Last-Event-ID, then what happens, until the client leaves. With follow=0 it
 // ends after the first part; pool=NAME leaves out other pools.
@@ -29,7 +32,9 @@ func (s *server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
 	// A stream lasts as long as both ends want it to.
 	_ = control.SetReadDeadline(time.Time{})
-	_ = control.SetWriteDeadline(time.Time{})
+	// A client that stops reading is let go.
+	extend := func() { _ = control.SetWriteDeadline(time.Now().Add(eventTimeout)) }
+	extend()
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
@@ -37,6 +42,7 @@ func (s *server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	defer alive.Stop()
 	for {
 		entries, more := s.Events(since)
+		extend()
 		for _, e := range entries {
 			since = e.ID
 			if pool != "" && e.Pool != pool {
@@ -62,6 +68,7 @@ func (s *server) serveEvents(w http.ResponseWriter, r *http.Request) {
 			return
 		case <-more:
 		case <-alive.C:
+			extend()
 			if _, err := fmt.Fprint(w, ": alive\n\n"); err != nil {
 				return
 			}
