@@ -90,6 +90,7 @@ func TestOrdersOutliveTrimtab(t *testing.T) {
 	}
 
 	ordered("undrain s1", "undrain", "web", "s1")
+	r.until(t, "sending s1 work again", func(d status.Document) bool { return d.Pools[0].Backends[0].State == "ready" })
 	ordered("unpin s2", "unpin", "web", "s2")
 	ordered("freeze", "freeze", "web")
 	d = r.until(t, "frozen", func(d status.Document) bool { return d.Pools[0].Mode == "frozen" })
