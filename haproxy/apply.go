@@ -102,9 +102,12 @@ func (f *follower) changes(p scorer.Plan, v *view, override bool) (changes, puls
 	rounded := f.rounder.Round(p, v.algorithm)
 	for i, d := range p.Decisions {
 		s, ok := v.server(d.Backend)
-		// What HAProxy drains by itself needs no weight, and keeps its own for when
-		// that is over.
-		if !ok || s.maintained() || s.condition() == scorer.Draining {
+		if !ok || s.maintained() {
+			continue
+		}
+		// What HAProxy drains by itself need not be told, and keeps its weight for
+		// when that is over.
+		if s.condition() == scorer.Draining && rounded.Weights[i] == 0 {
 			continue
 		}
 		if d.Pinned || d.Drained {
