@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -65,7 +66,17 @@ func collect(t *testing.T, src *HTTP, d time.Duration) map[string]int {
 	}
 }
 
+// oneThread keeps the rest of a test on one thread. In Go 1.26 the timers of a
+// bubble share one state of the race detector, and when two threads fire timers
+// at once its stack can be damaged, which ends the process; hundreds of goroutines
+// with timers come to that.
+func oneThread(t *testing.T) {
+	before := runtime.GOMAXPROCS(1)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+}
+
 func TestPollsAreSpreadAndJittered(t *testing.T) {
+	oneThread(t)
 	synctest.Test(t, func(t *testing.T) {
 		tr := &transport{hang: func(string) bool { return false }, asked: map[string][]time.Time{}}
 		src, err := NewHTTP(Options{URL: "http://{address}/", Transport: tr, Backends: backends(200)})
@@ -98,6 +109,7 @@ func TestPollsAreSpreadAndJittered(t *testing.T) {
 }
 
 func TestHangingBackendsDoNotFillTheLanes(t *testing.T) {
+	oneThread(t)
 	synctest.Test(t, func(t *testing.T) {
 		hangs := func(host string) bool { return !slices.Contains([]string{"b0:80", "b1:80"}, host) }
 		tr := &transport{hang: hangs, asked: map[string][]time.Time{}}
