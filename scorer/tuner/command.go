@@ -97,11 +97,11 @@ func (t *Tuner) Command(ctx context.Context, c Command) (scorer.Orders, error) {
 // command takes what an operator wants; the next step carries it out. A step at once
 // would be one more than the limits are made for.
 func (o *owner) command(c Command) commanded {
-	orders := o.orders.Clone()
+	orders := o.now.Orders.Clone()
 	if err := o.change(&orders, c); err != nil {
 		return commanded{err: err}
 	}
-	o.orders = orders
+	o.now.Orders = orders
 	o.pool.SetOrders(orders.Clone())
 	o.log.Info("order", "order", c.String(), "who", c.Order.Who, "why", c.Order.Why)
 	o.event(Event{

@@ -15,7 +15,6 @@ type owner struct {
 	pool *scorer.Pool
 	// current are the pool's backends, as they were delivered.
 	current []scorer.Backend
-	orders  scorer.Orders
 	// asked counts the targets that have not yet said what is in force;
 	// waited counts the ticks that the first step was put off for them.
 	asked, waited int
@@ -41,8 +40,7 @@ func newOwner(t *Tuner) *owner {
 	o.now = *t.Snapshot()
 	o.now.Targets = slices.Clone(o.now.Targets)
 	o.remembered = o.now.Started
-	o.orders = t.options.Orders.Clone()
-	o.pool.SetOrders(o.orders.Clone())
+	o.pool.SetOrders(o.now.Orders.Clone())
 	if len(t.options.Backends) > 0 {
 		o.setBackends(t.options.Backends)
 	}
@@ -52,7 +50,7 @@ func newOwner(t *Tuner) *owner {
 func (o *owner) run(ctx context.Context) {
 	// A plan that changes nothing asks the targets what they have.
 	for _, w := range o.workers {
-		w.offer(scorer.Plan{Mode: scorer.DryRun})
+		w.mailbox.offer(scorer.Plan{Mode: scorer.DryRun})
 	}
 	ticker := time.NewTicker(o.options.Tick)
 	defer ticker.Stop()
@@ -63,7 +61,6 @@ func (o *owner) run(ctx context.Context) {
 			return
 		case c := <-o.commands:
 			out := o.command(c.Command)
-			o.now.Orders = o.orders
 			o.publish()
 			c.done <- out
 		case r := <-o.reports:
@@ -191,9 +188,9 @@ func (o *owner) step(now time.Time) {
 	if o.now.Plan.Law != plan.Law && o.now.Plan.Seq > 0 {
 		o.event(Event{Kind: EventLaw, Text: "law " + plan.Law + ": " + plan.LawWhy})
 	}
-	o.now.Plan, o.now.Orders = plan, o.orders
+	o.now.Plan = plan
 	for _, w := range o.workers {
-		w.offer(plan)
+		w.mailbox.offer(plan)
 	}
 	o.probe(plan)
 }

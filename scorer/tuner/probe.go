@@ -30,20 +30,11 @@ type probed struct {
 // newer lists replace each other.
 type probes struct {
 	prober  Prober
-	mailbox chan []scorer.Backend
+	mailbox mailbox[[]scorer.Backend]
 }
 
 func newProbes(p Prober) *probes {
-	return &probes{prober: p, mailbox: make(chan []scorer.Backend, 1)}
-}
-
-// offer hands over the backends to probe without waiting. Only the owner calls it.
-func (p *probes) offer(list []scorer.Backend) {
-	select {
-	case <-p.mailbox:
-	default:
-	}
-	p.mailbox <- list // there is room: the owner alone puts lists in
+	return &probes{prober: p, mailbox: newMailbox[[]scorer.Backend]()}
 }
 
 func (p *probes) run(ctx context.Context, results chan<- probed) {
@@ -96,7 +87,7 @@ func (o *owner) probe(plan scorer.Plan) {
 			list = append(list, b)
 		}
 	}
-	o.probes.offer(list)
+	o.probes.mailbox.offer(list)
 }
 
 func (o *owner) probed(r probed) {

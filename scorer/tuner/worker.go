@@ -13,7 +13,7 @@ type worker struct {
 	index   int
 	target  NamedTarget
 	timeout time.Duration
-	mailbox chan scorer.Plan
+	mailbox mailbox[scorer.Plan]
 }
 
 // result is what became of one plan at one target.
@@ -26,16 +26,7 @@ type result struct {
 }
 
 func newWorker(index int, target NamedTarget, timeout time.Duration) *worker {
-	return &worker{index: index, target: target, timeout: timeout, mailbox: make(chan scorer.Plan, 1)}
-}
-
-// offer hands over a plan without waiting. Only the owner calls it.
-func (w *worker) offer(p scorer.Plan) {
-	select {
-	case <-w.mailbox:
-	default:
-	}
-	w.mailbox <- p // there is room: the owner alone puts plans in
+	return &worker{index: index, target: target, timeout: timeout, mailbox: newMailbox[scorer.Plan]()}
 }
 
 func (w *worker) run(ctx context.Context, results chan<- result) {
