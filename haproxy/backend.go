@@ -23,12 +23,12 @@ type Backend struct {
 	// absent is why there is no view, nil while there is one.
 	absent atomic.Pointer[absence]
 
-	mu        sync.Mutex
-	reports   []*reader
-	members   []chan []scorer.Backend
-	announced []scorer.Backend
+	mu      sync.Mutex
+	reports []*reader
+	members feed[[]scorer.Backend]
 
 	// Owned by the poll.
+	announced  []scorer.Backend
 	rows       []row
 	histories  map[string]*history
 	generation int
@@ -53,6 +53,7 @@ type absence struct {
 
 func newBackend(p *Proxy, name string) *Backend {
 	b := &Backend{proxy: p, name: name, histories: map[string]*history{}, following: newFollower(), renewed: make(chan struct{}, 1)}
+	b.members.kept = true
 	if err := checkName("backend", name); err != nil {
 		b.bad = fmt.Errorf("%s: %w", p.session.name, err)
 	}

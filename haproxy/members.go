@@ -18,50 +18,17 @@ func (b members) Run(ctx context.Context, out chan<- []scorer.Backend) error {
 	if b.bad != nil {
 		return b.bad
 	}
-	lists := make(chan []scorer.Backend, 1)
-	defer subscribe(b.Backend, &b.Backend.members, lists)()
-	b.repeat(lists)
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case list := <-lists:
-			select {
-			case <-ctx.Done():
-				return nil
-			case out <- list:
-			}
-		}
-	}
+	b.watchers.Add(1)
+	defer b.watchers.Add(-1)
+	b.Backend.members.each(ctx, func(list []scorer.Backend) bool { return deliver(ctx, out, list) })
+	return nil
 }
 
 // announce tells everybody who listens, unless it is what they know.
 func (b *Backend) announce(members []scorer.Backend) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if b.announced != nil && slices.Equal(members, b.announced) {
 		return
 	}
 	b.announced = members
-	for _, to := range b.members {
-		replace(to, members)
-	}
-}
-
-// repeat tells one who has begun to listen what the others know.
-func (b *Backend) repeat(to chan []scorer.Backend) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.announced != nil {
-		replace(to, b.announced)
-	}
-}
-
-// replace leaves only the newest value in a channel of one.
-func replace[T any](to chan T, value T) {
-	select {
-	case <-to:
-	default:
-	}
-	to <- value
+	b.members.send(members)
 }

@@ -70,17 +70,16 @@ func (b reports) Run(ctx context.Context, out chan<- scorer.Report) error {
 		return b.bad
 	}
 	me := newReader()
-	defer subscribe(b.Backend, &b.Backend.reports, me)()
+	b.join(me)
+	defer b.leave(me)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case batch := <-me.batches:
 			for _, r := range batch {
-				select {
-				case <-ctx.Done():
+				if !deliver(ctx, out, r) {
 					return nil
-				case out <- r:
 				}
 			}
 			select {
@@ -91,17 +90,17 @@ func (b reports) Run(ctx context.Context, out chan<- scorer.Report) error {
 	}
 }
 
-// subscribe adds a listener, for whose sake HAProxy is asked for the backend,
-// and returns what removes it again.
-func subscribe[T comparable](b *Backend, listeners *[]T, me T) (remove func()) {
+// join adds a reader, for whose sake HAProxy is asked for the backend.
+func (b *Backend) join(me *reader) {
 	b.watchers.Add(1)
 	b.mu.Lock()
-	*listeners = append(*listeners, me)
-	b.mu.Unlock()
-	return func() {
-		b.mu.Lock()
-		*listeners = slices.DeleteFunc(*listeners, func(other T) bool { return other == me })
-		b.mu.Unlock()
-		b.watchers.Add(-1)
-	}
+	defer b.mu.Unlock()
+	b.reports = append(b.reports, me)
+}
+
+func (b *Backend) leave(me *reader) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reports = slices.DeleteFunc(b.reports, func(r *reader) bool { return r == me })
+	b.watchers.Add(-1)
 }

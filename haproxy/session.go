@@ -65,7 +65,7 @@ func NewSession(socket string) (*Session, error) {
 }
 
 func newSession(name, socket string, d dialect) (*Session, error) {
-	network, address, err := parseAddress(socket)
+	network, address, err := ParseSocket(socket)
 	if err != nil {
 		return nil, err
 	}

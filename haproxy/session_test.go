@@ -41,23 +41,24 @@ func exchange(s *Session, commands ...string) ([]string, error) {
 	return out, err
 }
 
-func TestParseAddress(t *testing.T) {
+func TestParseSocket(t *testing.T) {
 	for text, want := range map[string][2]string{
 		"/run/haproxy/admin.sock":      {"unix", "/run/haproxy/admin.sock"},
 		"unix@/run/haproxy/admin.sock": {"unix", "/run/haproxy/admin.sock"},
+		"./master.sock":                {"unix", "./master.sock"},
 		"abns@name":                    {"unix", "@name"},
 		"localhost:9999":               {"tcp", "localhost:9999"},
 		"ipv4@127.0.0.1:9999":          {"tcp", "127.0.0.1:9999"},
 		"ipv6@[::1]:9999":              {"tcp", "[::1]:9999"},
 		"[::1]:9999":                   {"tcp", "[::1]:9999"},
 	} {
-		network, address, err := parseAddress(text)
+		network, address, err := ParseSocket(text)
 		if err != nil || network != want[0] || address != want[1] {
 			t.Errorf("%q: got %s %s %v", text, network, address, err)
 		}
 	}
 	for _, text := range []string{"", "unix@", "admin.sock", "sockpair@3", "127.0.0.1:"} {
-		if _, _, err := parseAddress(text); err == nil {
+		if _, _, err := ParseSocket(text); err == nil {
 			t.Errorf("%q is taken for an address", text)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/trimtab-lb/trimtab/haproxy"
 )
 
 // master is the command line of a HAProxy master (haproxy -S). It is another
@@ -28,9 +30,9 @@ func (m master) ask(ctx context.Context, command string) (string, error) {
 }
 
 func (m master) exchange(ctx context.Context, command string) (string, error) {
-	network, address := "unix", strings.TrimPrefix(m.socket, "unix@")
-	if host, ok := strings.CutPrefix(address, "ipv4@"); ok || !strings.Contains(address, "/") {
-		network, address = "tcp", host
+	network, address, err := haproxy.ParseSocket(m.socket)
+	if err != nil {
+		return "", err
 	}
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, network, address)
