@@ -37,7 +37,10 @@ type oldWorkers struct {
 	// wake asks for a round before its time.
 	wake chan struct{}
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	// present is the process that the polls read. Between a reload and the poll
+	// that notices it the master calls it old; until then it is counted there.
+	present int64
 	workers map[int64]*oldWorker
 	// shares are what they have in all, by backend, server and the address that
 	// the server has there.
@@ -80,11 +83,21 @@ func (o *oldWorkers) run(ctx context.Context, backends func() []string) {
 	}
 }
 
+// reading notes the process that the polls read from now on.
+func (o *oldWorkers) reading(pid int64) {
+	if o == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.present = pid
+}
+
 // inherit makes an old worker of the one that was the present one until now.
 func (o *oldWorkers) inherit(pid int64, backend string, before *view, histories map[string]*history) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if w := o.see(pid, before.at); w != nil {
+	if w := o.see(pid, time.Now()); w != nil {
 		w.leave(backend, before, histories)
 		o.add()
 	}
@@ -105,24 +118,29 @@ func (o *oldWorkers) round(ctx context.Context, backends []string) {
 	defer cancel()
 	defer o.master.Close()
 	var pids []int64
+	began := time.Now()
 	_, err := o.master.Exchange(ctx, []string{"show proc"}, func(_ int, text []byte) (err error) {
 		pids, err = parseOldWorkers(text)
 		return err
 	})
 	now := time.Now()
 	if err == nil {
-		for _, w := range o.due(pids, now) {
+		for _, w := range o.due(pids, began, now) {
 			o.ask(ctx, w, backends, now)
 		}
 	}
 	o.conclude(err, now)
 }
 
-// due notes which old workers there are, and returns those whose turn it is.
-func (o *oldWorkers) due(pids []int64, now time.Time) []*oldWorker {
+// due notes which old workers there are, as the master said to who asked at the
+// time, and returns those whose turn it is.
+func (o *oldWorkers) due(pids []int64, asked, now time.Time) []*oldWorker {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	maps.DeleteFunc(o.workers, func(pid int64, _ *oldWorker) bool { return !slices.Contains(pids, pid) })
+	maps.DeleteFunc(o.workers, func(pid int64, w *oldWorker) bool {
+		return !slices.Contains(pids, pid) && w.seen.Before(asked)
+	})
+	pids = slices.DeleteFunc(pids, func(pid int64) bool { return pid == o.present })
 	for _, pid := range pids {
 		o.see(pid, now)
 	}

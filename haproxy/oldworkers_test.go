@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -304,7 +305,7 @@ func TestManyOldWorkersAreAskedInTurn(t *testing.T) {
 	asked := map[int64]int{}
 	now := time.Unix(1_700_000_000, 0)
 	for range oldKept / oldAtOnce {
-		turn := o.due(pids, now)
+		turn := o.due(pids, now, now)
 		if len(turn) > oldAtOnce {
 			t.Fatalf("%d at a time", len(turn))
 		}
@@ -312,7 +313,7 @@ func TestManyOldWorkersAreAskedInTurn(t *testing.T) {
 			w.asked = now
 			asked[w.pid]++
 		}
-		if again := o.due(pids, now); slices.ContainsFunc(again, func(w *oldWorker) bool { return w.asked.Equal(now) }) {
+		if again := o.due(pids, now, now); slices.ContainsFunc(again, func(w *oldWorker) bool { return w.asked.Equal(now) }) {
 			t.Fatal("one was asked twice within a second")
 		}
 		now = now.Add(oldEvery)
@@ -320,8 +321,35 @@ func TestManyOldWorkersAreAskedInTurn(t *testing.T) {
 	if len(asked) != oldKept || len(o.workers) != oldKept {
 		t.Errorf("%d of %d old workers were asked", len(asked), len(o.workers))
 	}
-	o.due(nil, now)
+	o.due(nil, now, now)
 	if len(o.workers) != 0 {
 		t.Errorf("%d that are gone are kept", len(o.workers))
+	}
+}
+
+// The master calls a worker old before a poll notices the reload, and a worker
+// may become old while the master answers.
+func TestPresentWorkerIsNotCountedTwiceNorLost(t *testing.T) {
+	o, err := newOldWorkers("/nowhere", (&journal{}).logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := func() (out []int64) { return slices.Sorted(maps.Keys(o.workers)) }
+	began := time.Now()
+	o.reading(7)
+	o.due([]int64{5, 7}, began, began)
+	if got := known(); !slices.Equal(got, []int64{5}) {
+		t.Errorf("old workers %v while 7 is read, want 5", got)
+	}
+	asked := time.Now()
+	o.reading(8)
+	o.inherit(7, "ws", &view{at: began}, nil)
+	o.due([]int64{5}, asked, time.Now())
+	if got := known(); !slices.Equal(got, []int64{5, 7}) {
+		t.Errorf("old workers %v after an answer from before 7 became one, want 5 and 7", got)
+	}
+	o.due([]int64{5}, time.Now(), time.Now())
+	if got := known(); !slices.Equal(got, []int64{5}) {
+		t.Errorf("old workers %v after 7 ended, want 5", got)
 	}
 }

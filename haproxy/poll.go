@@ -109,6 +109,7 @@ func (p *Proxy) meet(now process) (again bool, err error) {
 		p.reread()
 	}
 	p.replaced, p.process = p.process.pid, now
+	p.old.reading(now.pid)
 	p.generation++
 	if p.generation == 1 {
 		return false, nil
