@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -257,8 +259,8 @@ func wantWeight(t testing.TB, in *instance.Instance, server string, want int) er
 // weights of 100 keeps its scale.
 func static(weights map[string]float64) scorer.Plan {
 	p := scorer.Plan{Pool: "ws", Seq: 1, At: time.Now(), Law: scorer.LawStatic}
-	for name, w := range weights {
-		p.Decisions = append(p.Decisions, scorer.Decision{Backend: name, Weight: w, State: scorer.StateReady})
+	for _, name := range slices.Sorted(maps.Keys(weights)) {
+		p.Decisions = append(p.Decisions, scorer.Decision{Backend: name, Weight: weights[name], State: scorer.StateReady})
 	}
 	return p
 }
