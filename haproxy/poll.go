@@ -128,9 +128,18 @@ func (p *Proxy) hand(backends []*Backend, all map[string]*collected, at time.Tim
 			b.missing(fmt.Errorf("%s: backend %s: %w", p.session.name, b.name, ErrNoSuchBackend), at)
 			continue
 		}
-		b.rows = c.servers
+		b.rows = snug(c.servers)
 		b.take(p.view(b, c, at))
 	}
+}
+
+// snug gives back the room that growing has left, up to half of what 10,000
+// servers take: polls to come find as many rows as this one.
+func snug(rows []row) []row {
+	if cap(rows) <= len(rows)+len(rows)/8 {
+		return rows
+	}
+	return append(make([]row, 0, len(rows)), rows...)
 }
 
 func (p *Proxy) view(b *Backend, c *collected, at time.Time) *view {
