@@ -46,9 +46,9 @@ const (
 	defaultPoll = 200 * time.Millisecond
 	slowestPoll = time.Second
 	// pollShare is how many times as long as the quickest exchange an interval is
-	// at least: the work of both sides, of which some overlaps, is then below 3 % of
-	// a core. Simulated, four polls a second teach the law as much as five, and
-	// two cost half a per cent of the tail.
+	// at least. The work of both sides is up to three times as long as that, on
+	// two processors: 3 % of a core. Simulated, two polls a second instead of five
+	// cost half a per cent of the tail.
 	pollShare = 100
 	// pollMemory is the number of exchanges the quickest of which is taken for
 	// what HAProxy works for one: in the others this program or its neighbours
