@@ -38,8 +38,8 @@ type Command struct {
 	Order scorer.Order
 }
 
-// maxPin is the largest weight that can be ordered: more is a mistake.
-const maxPin = 1000
+// MaxPin is the largest weight that can be ordered: more is a mistake.
+const MaxPin = 1000
 
 var (
 	// ErrInvalid is a command that means nothing.
@@ -139,8 +139,8 @@ func (o *owner) changeBackend(orders *scorer.Orders, c Command) error {
 	}
 	switch c.Verb {
 	case Pin:
-		if !(c.Weight > 0 && c.Weight <= maxPin) || math.IsNaN(c.Weight) {
-			return fmt.Errorf("%w: weight %v: must be above 0 and at most %d, 1 being the mean; drain takes a backend out", ErrInvalid, c.Weight, maxPin)
+		if !(c.Weight > 0 && c.Weight <= MaxPin) || math.IsNaN(c.Weight) {
+			return fmt.Errorf("%w: weight %v: must be above 0 and at most %d, 1 being the mean; drain takes a backend out", ErrInvalid, c.Weight, MaxPin)
 		}
 		set(&orders.Pins, c.Backend, scorer.Pin{Order: c.Order, Weight: c.Weight})
 	case Unpin:

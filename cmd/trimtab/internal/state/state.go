@@ -29,6 +29,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/trimtab-lb/trimtab/scorer"
+	"github.com/trimtab-lb/trimtab/scorer/tuner"
 )
 
 const (
@@ -150,7 +151,7 @@ func decode(text []byte, pool string) (File, error) {
 		return File{}, fmt.Errorf("it is of pool %q", f.Pool)
 	}
 	for name, pin := range f.Orders.Pins {
-		if !(pin.Weight > 0) {
+		if !(pin.Weight > 0 && pin.Weight <= tuner.MaxPin) {
 			return File{}, fmt.Errorf("pin of %s to %v", name, pin.Weight)
 		}
 	}

@@ -84,6 +84,7 @@ func TestDamagedIsSetAside(t *testing.T) {
 		"another version": `{"version":99,"pool":"web"}`,
 		"another pool":    `{"version":1,"pool":"ws"}`,
 		"a weight of 0":   `{"version":1,"pool":"web","orders":{"pins":{"s1":{"weight":0}}}}`,
+		"a weight of 1e9": `{"version":1,"pool":"web","orders":{"pins":{"s1":{"weight":1e9}}}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
