@@ -40,8 +40,11 @@ func (c eventsCommand) Run(ctx context.Context, s *streams) error {
 		_, err := fmt.Fprintln(s.out, line(e))
 		return err
 	})
-	if errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, context.Canceled):
 		return nil // that is how following ends
+	case err == nil && c.Follow && ctx.Err() == nil:
+		return fmt.Errorf("trimtab at %s: ended the stream: it was stopped or restarted", c.client().Addr)
 	}
 	return err
 }

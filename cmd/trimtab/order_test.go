@@ -173,6 +173,15 @@ func TestEventsAreFollowed(t *testing.T) {
 	if code := <-done; code != exitFine {
 		t.Errorf("following ends with exit code %d", code)
 	}
+
+	out = &lockedBuffer{}
+	errs := &lockedBuffer{}
+	go func() { done <- run(t.Context(), []string{"events", "-f", "--addr", r.addr}, out, errs) }()
+	seen("pin s1 to 2 by bob")
+	r.stop()
+	if code := <-done; code != exitFailed || !strings.Contains(errs.String(), "ended the stream: it was stopped or restarted") {
+		t.Errorf("following a trimtab that ends: exit code %d, %s", code, errs)
+	}
 }
 
 func TestBadOrdersOverHTTP(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"syscall"
@@ -23,8 +24,8 @@ import (
 )
 
 const (
-	// timeout bounds a request that is no stream and whose context has no nearer
-	// deadline.
+	// timeout bounds a request, of a stream only its beginning, where its context
+	// has no nearer deadline.
 	timeout = 5 * time.Second
 	// maxAnswer is room for a hundred thousand backends.
 	maxAnswer = 128 << 20
@@ -111,7 +112,10 @@ func (c Client) try(ctx context.Context, method, path string, body []byte, read 
 		return err
 	}
 	// The address is meant as it is: no proxy from the environment.
-	transport := &http.Transport{}
+	transport := &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: timeout}).DialContext,
+		ResponseHeaderTimeout: timeout,
+	}
 	defer transport.CloseIdleConnections()
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
