@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -112,6 +114,32 @@ backend web
 		t.Fatalf("%d %s", code, body)
 	}
 	r.until(t, "asked after the reload", steering)
+	// Who may ask changes without the listener.
+	text, err := os.ReadFile(r.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowing := func(networks string) string {
+		return strings.Replace(string(text), "initial_weight: 100", "initial_weight: 100, allow: ["+networks+"]", 1)
+	}
+	for _, networks := range []string{"10.0.0.0/8", "127.0.0.0/8"} {
+		write(t, r.config, allowing(networks))
+		if code, body := post(t, "http://"+r.addr+"/-/reload"); code >= 400 {
+			t.Fatalf("%d %s", code, body)
+		}
+		if networks == "10.0.0.0/8" {
+			c, err := net.Dial("tcp", agents)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.WriteString(c, "web/s1\n")
+			if answer, _ := io.ReadAll(c); len(answer) > 0 {
+				t.Errorf("answered %q to who is not allowed", answer)
+			}
+			_ = c.Close()
+		}
+	}
+	r.until(t, "asked by who is allowed again", steering)
 	r.stop()
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()

@@ -58,6 +58,7 @@ type Server struct {
 	listener net.Listener
 	notes    *notebook
 	peers    peers
+	networks atomic.Pointer[[]netip.Prefix]
 
 	mu     sync.Mutex
 	boards map[string]*board
@@ -79,10 +80,8 @@ func Listen(ctx context.Context, c Config) (*Server, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	for i, prefix := range c.Allow {
-		if !prefix.IsValid() {
-			return nil, fmt.Errorf("agent-check %s: network %d of those allowed is not valid", c.Listen, i+1)
-		}
+	if err := checkNetworks(c.Listen, c.Allow); err != nil {
+		return nil, err
 	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", c.Listen)
@@ -90,7 +89,29 @@ func Listen(ctx context.Context, c Config) (*Server, error) {
 		return nil, fmt.Errorf("agent-check: %w", err)
 	}
 	log := c.Logger.With("listener", "agent-check:"+c.Listen)
-	return &Server{config: c, log: log, listener: l, notes: newNotebook(log), boards: map[string]*board{}}, nil
+	s := &Server{config: c, log: log, listener: l, notes: newNotebook(log), boards: map[string]*board{}}
+	s.networks.Store(&c.Allow)
+	return s, nil
+}
+
+func checkNetworks(listen string, networks []netip.Prefix) error {
+	for i, prefix := range networks {
+		if !prefix.IsValid() {
+			return fmt.Errorf("agent-check %s: network %d of those allowed is not valid", listen, i+1)
+		}
+	}
+	return nil
+}
+
+// Allow replaces the networks whose connections are answered; none means all. It
+// counts from the next connection on and is safe for concurrent use.
+func (s *Server) Allow(networks []netip.Prefix) error {
+	if err := checkNetworks(s.config.Listen, networks); err != nil {
+		return err
+	}
+	networks = slices.Clone(networks)
+	s.networks.Store(&networks)
+	return nil
 }
 
 // Addr is where the server listens.
@@ -161,8 +182,9 @@ func (s *Server) Run(ctx context.Context) error {
 
 // allowed says whether an address is in one of the networks allowed.
 func (s *Server) allowed(from netip.Addr) bool {
-	return len(s.config.Allow) == 0 ||
-		slices.ContainsFunc(s.config.Allow, func(p netip.Prefix) bool { return p.Contains(from) })
+	networks := *s.networks.Load()
+	return len(networks) == 0 ||
+		slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(from) })
 }
 
 func wait(ctx context.Context, d time.Duration) {

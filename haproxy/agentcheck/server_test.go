@@ -98,6 +98,28 @@ func TestOnlyWhoIsAllowedIsAnswered(t *testing.T) {
 	}
 }
 
+func TestWhoIsAllowedChanges(t *testing.T) {
+	s, _ := listening(t, Config{Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+	apply(t, target(t, s, "ws", TargetOptions{}), plan(1))
+	for _, step := range []struct {
+		allow []netip.Prefix
+		valid bool
+		want  string
+	}{
+		{[]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, true, "100%\n"},
+		{[]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, true, ""},
+		{nil, true, "100%\n"},
+		{[]netip.Prefix{{}}, false, "100%\n"},
+	} {
+		if err := s.Allow(step.allow); (err == nil) != step.valid {
+			t.Errorf("allow %v: %v", step.allow, err)
+		}
+		if got := asked(t, s, "ws/s1\n"); got != step.want {
+			t.Errorf("allow %v: answered %q, want %q", step.allow, got, step.want)
+		}
+	}
+}
+
 func TestTooManyAreClosedAndTheRestGoesOn(t *testing.T) {
 	s, _ := listening(t, Config{MaxConnections: 2, Deadline: 5 * time.Second})
 	apply(t, target(t, s, "ws", TargetOptions{}), plan(1))

@@ -48,6 +48,7 @@ func (v *validator) config(c *Config) {
 		v.unique(names, path+".name", "pool", c.Pools[i].Name)
 		v.pool(path, &c.Pools[i], steered)
 	}
+	v.agentListeners(c.Pools)
 }
 
 // nameForm is what HAProxy allows in a name, which also is safe in a URL and a

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -185,6 +186,32 @@ func (v *validator) agentCheck(path string, p *Pool, a *AgentCheck, steered map[
 	}
 	if a.Listen != "" {
 		v.unique(steered, path, "target", "agent_check "+a.Listen+" "+name)
+	}
+}
+
+// agentListeners refuses two lists of who may ask for one listener.
+func (v *validator) agentListeners(pools []Pool) {
+	type list struct {
+		path     string
+		networks []string
+	}
+	lists := map[string]list{}
+	for i, p := range pools {
+		for k, t := range p.Targets {
+			if t.AgentCheck == nil {
+				continue
+			}
+			l := list{fmt.Sprintf("pools[%d].targets[%d].agent_check", i, k), slices.Sorted(slices.Values(t.AgentCheck.Allow))}
+			first, again := lists[t.AgentCheck.Listen]
+			if !again {
+				lists[t.AgentCheck.Listen] = l
+				continue
+			}
+			if at := l.path + ".allow"; !slices.Equal(first.networks, l.networks) && v.usable(l.path) && v.usable(at) {
+				v.fail(at, fmt.Sprintf("first on line %d; one listener has one list", v.places[first.path].line),
+					"differs from what another target allows on %s", t.AgentCheck.Listen)
+			}
+		}
 	}
 }
 

@@ -4,20 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
 	"github.com/trimtab-lb/trimtab/haproxy/agentcheck"
 )
-
-// agentKey is what makes two targets share one listener.
-type agentKey struct{ listen, allow string }
-
-func agentKeyOf(a *config.AgentCheck) agentKey {
-	allow := slices.Sorted(slices.Values(a.Allow))
-	return agentKey{a.Listen, strings.Join(allow, " ")}
-}
 
 // agents is a listener for agent-checks that some pools share.
 type agents struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -20,7 +21,7 @@ type Fleet struct {
 	options Options
 	log     *slog.Logger
 	proxies map[proxyKey]*proxy
-	agents  map[agentKey]*agents
+	agents  map[string]*agents // by what they listen on
 	pools   atomic.Pointer[[]*pool]
 	shared  atomic.Pointer[shared]
 }
@@ -53,7 +54,7 @@ type Options struct {
 
 // NewFleet returns a fleet that runs nothing.
 func NewFleet(o Options) *Fleet {
-	f := &Fleet{options: o, log: o.Logger, proxies: map[proxyKey]*proxy{}, agents: map[agentKey]*agents{}}
+	f := &Fleet{options: o, log: o.Logger, proxies: map[proxyKey]*proxy{}, agents: map[string]*agents{}}
 	f.pools.Store(&[]*pool{})
 	f.share()
 	return f
@@ -62,14 +63,15 @@ func NewFleet(o Options) *Fleet {
 // Change is a configuration that is ready to run.
 type Change struct {
 	proxies map[proxyKey]*proxy
-	agents  map[agentKey]*agents
+	agents  map[string]*agents
+	allow   map[string][]netip.Prefix // who may ask, by listener
 	pools   []*pool
 	kept    map[*pool]bool
 }
 
 // Prepare builds all that a configuration needs and touches nothing that runs.
 func (f *Fleet) Prepare(c *config.Config) (_ *Change, err error) {
-	change := &Change{proxies: map[proxyKey]*proxy{}, agents: map[agentKey]*agents{}, kept: map[*pool]bool{}}
+	change := &Change{proxies: map[proxyKey]*proxy{}, agents: map[string]*agents{}, allow: map[string][]netip.Prefix{}, kept: map[*pool]bool{}}
 	defer func() {
 		if err != nil {
 			change.drop(f)
@@ -119,7 +121,8 @@ func (c *Change) need(t config.Target, f *Fleet) (err error) {
 			delete(c.proxies, k)
 		}
 	case t.AgentCheck != nil:
-		k := agentKeyOf(t.AgentCheck)
+		k := t.AgentCheck.Listen
+		c.allow[k] = t.AgentCheck.AllowPrefixes()
 		if c.agents[k] == nil {
 			c.agents[k] = f.agents[k]
 		}
@@ -179,6 +182,8 @@ func (f *Fleet) Swap(ctx context.Context, change *Change) {
 	for k, a := range change.agents {
 		if f.agents[k] == nil {
 			a.start()
+		} else if err := a.Allow(change.allow[k]); err != nil {
+			f.log.Error("who may ask for agent-checks stays as it was", "error", err)
 		}
 	}
 	f.proxies, f.agents = change.proxies, change.agents
@@ -204,7 +209,7 @@ func (f *Fleet) Close(ctx context.Context) {
 	for _, a := range f.agents {
 		a.stop()
 	}
-	f.proxies, f.agents = map[proxyKey]*proxy{}, map[agentKey]*agents{}
+	f.proxies, f.agents = map[proxyKey]*proxy{}, map[string]*agents{}
 	f.share()
 	f.pools.Store(&[]*pool{})
 }

@@ -71,7 +71,7 @@ func newPool(c config.Pool, change *Change, o Options) (*pool, error) {
 	}
 	for _, t := range c.Targets {
 		if t.AgentCheck != nil {
-			err = p.addAgents(t.AgentCheck, change.agents[agentKeyOf(t.AgentCheck)])
+			err = p.addAgents(t.AgentCheck, change.agents[t.AgentCheck.Listen])
 		} else {
 			p.addProxy(t.HAProxy, change.proxies[keyOf(t.HAProxy)], who)
 		}
