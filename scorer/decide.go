@@ -7,7 +7,7 @@ import (
 // plan writes down what the step has decided.
 func (p *Pool) plan(now time.Time) Plan {
 	plan := Plan{
-		Pool: p.config.Name, Seq: p.seq, At: now,
+		Pool: p.config.Name, Seq: p.seq, At: now, Kind: p.kind.kind,
 		Law: p.choice.name, LawWhy: p.choice.why, Advice: p.advice(),
 		Mode: p.mode(), Decisions: make([]Decision, len(p.members)),
 	}

@@ -36,7 +36,8 @@ func (a Algorithm) HasFeedback() bool {
 // would wind up against weights that never followed.
 type InForce struct {
 	// Origin is the Report.Origin under which the same data plane reports, so
-	// that its share of the traffic is known; empty when it does not report.
+	// that its share of the traffic is known; empty when it does not report. A
+	// data plane of many processes has them all: a * at the end is any text.
 	Origin string
 	// Algorithm is what the data plane balances with.
 	Algorithm Algorithm

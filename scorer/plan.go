@@ -68,6 +68,9 @@ type Plan struct {
 	// At is the time that was passed to Step.
 	At   time.Time
 	Mode Mode
+	// Kind is what the pool serves, as configured or found out; KindAuto while that
+	// is not known.
+	Kind Kind
 	// Law is the law in use and LawWhy the reason for choosing it.
 	Law, LawWhy string
 	// Advice is what the person on call should change because no weight can

@@ -3,6 +3,7 @@ package scorer
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -114,14 +115,18 @@ func (s *signals) age(now time.Time) time.Duration {
 	return max(now.Sub(s.newest), 0)
 }
 
-// inFlightBy is what one origin counted in its last window, 0 when unknown.
+// inFlightBy is what the reporters of a target counted in their last windows, 0
+// when unknown. See [InForce.Origin].
 func (s *signals) inFlightBy(origin string) float64 {
+	beginning, many := strings.CutSuffix(origin, "*")
+	sum := 0.0
 	for i := range s.streams {
-		if s.streams[i].origin == origin && isNumber(s.streams[i].last.inFlight) {
-			return s.streams[i].last.inFlight
+		at := &s.streams[i]
+		if (at.origin == origin || many && strings.HasPrefix(at.origin, beginning)) && isNumber(at.last.inFlight) {
+			sum += at.last.inFlight
 		}
 	}
-	return 0
+	return sum
 }
 
 // forget drops reporters that were last heard of before then.
