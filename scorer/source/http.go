@@ -2,13 +2,17 @@ package source
 
 import (
 	"fmt"
-	"net/http"
-	"time"
-
-	"github.com/trimtab-lb/trimtab/scorer"
 )
 
-// HTTP polls backends for a JSON load report with ORCA's field names.
+// HTTP polls backends for a load report with ORCA's field names. It is taken
+// from the first of these that is there:
+//
+//   - header endpoint-load-metrics-bin: an OrcaLoadReport in base64
+//   - header endpoint-load-metrics: "TEXT cpu_utilization=0.3,…", "JSON {…}" or
+//     "BIN …", as Envoy and gRPC take it
+//   - a body of type application/x-protobuf or application/protobuf: an
+//     OrcaLoadReport
+//   - any other body: JSON
 //
 // cpu_utilization, mem_utilization and application_utilization become the
 // signals cpu, memory and utilization; rps_fractional (or rps) and eps the
@@ -18,15 +22,9 @@ type HTTP struct{ *poller }
 
 // NewHTTP returns a source that has not begun: Run begins.
 func NewHTTP(o Options) (*HTTP, error) {
-	p, err := newPoller("http", o, "application/json", func() decoder { return jsonDecoder{} })
+	p, err := newPoller("http", o, "application/json, application/x-protobuf;q=0.5", func() decoder { return orcaDecoder{} })
 	if err != nil {
 		return nil, fmt.Errorf("load reports over HTTP: %w", err)
 	}
 	return &HTTP{p}, nil
-}
-
-type jsonDecoder struct{}
-
-func (jsonDecoder) decode(r *scorer.Report, _ http.Header, body []byte, _ time.Time) ([]drop, error) {
-	return decodeORCA(r, body)
 }

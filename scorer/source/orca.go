@@ -28,6 +28,31 @@ func decodeORCA(r *scorer.Report, body []byte) ([]drop, error) {
 	if err := json.Unmarshal(body, &fields); err != nil {
 		return nil, fmt.Errorf("not a JSON object: %w", err)
 	}
+	drops := decodeScalars(r, fields)
+	for _, m := range []struct {
+		prefix string
+		names  []string
+	}{
+		{utilizationPrefix, []string{"utilization"}},
+		{"", []string{"named_metrics", "namedMetrics"}},
+	} {
+		if raw, ok := field(fields, m.names...); ok {
+			drops = append(drops, decodeNamed(r, raw, m.prefix)...)
+		}
+	}
+	return drops, orEmpty(r, drops)
+}
+
+// orEmpty is an error when there was nothing in a report at all.
+func orEmpty(r *scorer.Report, drops []drop) error {
+	if len(drops) == 0 && empty(*r) {
+		return errors.New("no load in the report: want application_utilization, cpu_utilization, mem_utilization, rps_fractional, eps, utilization or named_metrics")
+	}
+	return nil
+}
+
+// decodeScalars takes the fields that are single numbers.
+func decodeScalars(r *scorer.Report, fields map[string]json.RawMessage) []drop {
 	var drops []drop
 	scalar := func(to *float64, signal string, names ...string) {
 		raw, ok := field(fields, names...)
@@ -46,21 +71,7 @@ func decodeORCA(r *scorer.Report, body []byte) ([]drop, error) {
 	scalar(&r.Memory, "memory", "mem_utilization", "memUtilization")
 	scalar(&r.RPS, "requests", "rps_fractional", "rpsFractional", "rps")
 	scalar(&r.EPS, "errors", "eps")
-	for _, m := range []struct {
-		prefix string
-		names  []string
-	}{
-		{utilizationPrefix, []string{"utilization"}},
-		{"", []string{"named_metrics", "namedMetrics"}},
-	} {
-		if raw, ok := field(fields, m.names...); ok {
-			drops = append(drops, decodeNamed(r, raw, m.prefix)...)
-		}
-	}
-	if len(drops) == 0 && empty(*r) {
-		return nil, errors.New("no load in the report: want application_utilization, cpu_utilization, mem_utilization, rps_fractional, eps, utilization or named_metrics")
-	}
-	return drops, nil
+	return drops
 }
 
 // field is the first of the names that is present and not null.
@@ -78,6 +89,10 @@ func decodeNamed(r *scorer.Report, raw json.RawMessage, prefix string) []drop {
 	if err := json.Unmarshal(raw, &values); err != nil {
 		return []drop{{strings.TrimSuffix(prefix, ".") + " map", NotANumber, "want a JSON object of numbers"}}
 	}
+	return takeNamed(r, values, prefix)
+}
+
+func takeNamed(r *scorer.Report, values map[string]json.RawMessage, prefix string) []drop {
 	var drops []drop
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		v, err := number(values[name])

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/trimtab-lb/trimtab/scorer"
@@ -18,47 +15,14 @@ import (
 // maxBody is far above any load report; a metrics page of a big service fits.
 const maxBody = 1 << 20
 
-// poll asks one backend again and again. Its goroutine owns everything but
-// status.
+// poll asks one backend again and again.
 type poll struct {
 	*poller
-	key     scorer.Backend
+	*worker
 	decoder decoder
-	log     *slog.Logger
-	out     chan<- scorer.Report
-	cancel  context.CancelFunc
-	done    chan struct{}
-
-	state  BackendStatus
-	warned map[drop]bool
-	status atomic.Pointer[BackendStatus]
-}
-
-func (p *poller) start(ctx context.Context, b scorer.Backend, out chan<- scorer.Report) *poll {
-	ctx, cancel := context.WithCancel(ctx)
-	one := &poll{
-		poller: p, key: b, decoder: p.newDecoder(), out: out, cancel: cancel, done: make(chan struct{}),
-		log:    p.options.Logger.With("source", p.origin, "backend", b.Name),
-		state:  BackendStatus{Backend: b.Name, Dropped: map[Reason]uint64{}},
-		warned: map[drop]bool{},
-	}
-	one.publishStatus()
-	go one.run(ctx)
-	return one
-}
-
-// stopAll ends polls and waits until none runs.
-func stopAll(polls []*poll) {
-	for _, p := range polls {
-		p.cancel()
-	}
-	for _, p := range polls {
-		<-p.done
-	}
 }
 
 func (p *poll) run(ctx context.Context) {
-	defer close(p.done)
 	period := p.options.Period
 	// Spread, so that a thousand backends are not asked in the same
 	// millisecond; and jittered, so that they do not fall into step.
@@ -113,11 +77,7 @@ func (p *poll) once(ctx context.Context, begun time.Time) {
 		if empty(report) {
 			return // the first look at counters: there is no rate yet
 		}
-		select {
-		case p.out <- report:
-			p.state.Reports++
-		case <-ctx.Done():
-		}
+		p.send(ctx, report)
 	}
 }
 
@@ -181,37 +141,4 @@ func (p *poll) exchange(request *http.Request) (scorer.Report, []drop, error) {
 		return scorer.Report{}, nil, err
 	}
 	return report, append(drops, check(&report)...), nil
-}
-
-func (p *poll) failed(err error) {
-	if !p.state.Failing {
-		p.log.Warn("load reports fail", "error", err)
-	}
-	p.state.Failures++
-	p.state.Failing, p.state.LastError = true, err.Error()
-}
-
-func (p *poll) succeeded() {
-	if p.state.Failing {
-		p.log.Info("load reports work again", "after", p.state.LastError)
-	}
-	p.state.Failing, p.state.LastError = false, ""
-}
-
-// leftOut counts what was left out and logs what was not left out last time.
-func (p *poll) leftOut(drops []drop) {
-	now := map[drop]bool{}
-	for _, d := range drops {
-		p.state.Dropped[d.reason]++
-		if now[d] = true; !p.warned[d] {
-			p.log.Warn("value left out of load report", "signal", d.signal, "reason", string(d.reason), "hint", d.hint)
-		}
-	}
-	p.warned = now
-}
-
-func (p *poll) publishStatus() {
-	s := p.state.clone()
-	s.LastError = strings.ToValidUTF8(s.LastError, "?")
-	p.status.Store(&s)
 }

@@ -3,9 +3,11 @@ package source
 import (
 	"maps"
 	"strings"
+	"time"
 )
 
-// BackendStatus is how the polls of one backend go. It is a copy.
+// BackendStatus is how the polls of one backend go, or its streams, each of
+// which counts as a poll. It is a copy.
 type BackendStatus struct {
 	Backend string
 	// Polled is false before the first poll.
@@ -17,6 +19,10 @@ type BackendStatus struct {
 	// counts the polls that failed because trimtab itself was held up; they
 	// are no failures of the backend.
 	Polls, Failures, Reports, Late uint64
+	// Every is the time between the two newest reports of a stream, which the
+	// backend may choose to be longer than what it was asked for; 0 before the
+	// second and for polls.
+	Every time.Duration
 	// Dropped counts the values left out of reports, by reason.
 	Dropped map[Reason]uint64
 }
