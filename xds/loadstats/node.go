@@ -1,0 +1,58 @@
+package loadstats
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	"google.golang.org/protobuf/proto"
+)
+
+// Node says who reports.
+type Node struct {
+	// ID and Cluster are the data plane's own words, made printable.
+	ID, Cluster string
+	// UserAgent is the program, "envoy" or "gRPC Go".
+	UserAgent string
+	// allClusters says that it understands to be asked for all clusters.
+	allClusters bool
+}
+
+// listsIdle says whether the data plane lists clusters in which nothing happens,
+// so that one which is missing is one that it does not have. Clients of gRPC
+// leave them out.
+func (n *Node) listsIdle() bool { return n.UserAgent == "envoy" }
+
+// maxName is as much of a data plane's name as is shown.
+const maxName = 128
+
+func decodeNode(raw []byte) (Node, error) {
+	if raw == nil {
+		return Node{}, errors.New("the first load report of a stream has no node")
+	}
+	var n corev3.Node
+	if err := proto.Unmarshal(raw, &n); err != nil {
+		return Node{}, fmt.Errorf("node of a load report: %w", err)
+	}
+	return Node{
+		ID: printable(n.GetId()), Cluster: printable(n.GetCluster()),
+		UserAgent:   printable(n.GetUserAgentName()),
+		allClusters: slices.Contains(n.GetClientFeatures(), "envoy.lrs.supports_send_all_clusters"),
+	}, nil
+}
+
+// printable keeps a foreign name from breaking logs, tables and metrics.
+func printable(name string) string {
+	if len(name) > maxName {
+		name = name[:maxName] + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsGraphic(r) || unicode.IsSpace(r) {
+			return '_'
+		}
+		return r
+	}, strings.ToValidUTF8(name, "_"))
+}

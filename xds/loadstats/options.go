@@ -1,0 +1,60 @@
+package loadstats
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+const (
+	// DefaultInterval is the time between reports: what is in progress is a
+	// sample of a moment, and five a second tell a mean.
+	DefaultInterval = 200 * time.Millisecond
+	// minInterval keeps a slip from costing every data plane a core: asked for
+	// 0, Envoy reports without a pause.
+	minInterval = 20 * time.Millisecond
+
+	defaultMaxStreams = 10_000
+	defaultMaxMessage = 4 << 20
+)
+
+// Options are a server's settings. The zero value of every field means its
+// default.
+type Options struct {
+	// Interval is the time from one report to the next, at least 20 ms. Default
+	// [DefaultInterval].
+	Interval time.Duration
+	// ByName asks for the mapped clusters by their names instead of for all
+	// clusters. It saves traffic where a data plane has many others, and misses
+	// a cluster whose EDS service name alone is mapped.
+	ByName bool
+	// MaxStreams bounds the streams that are open at once; one more is refused
+	// with RESOURCE_EXHAUSTED. Default 10,000.
+	MaxStreams int
+	// MaxMessage bounds a report's size in bytes; a larger one ends its stream.
+	// What is kept of a report is bounded by the mapping whatever its size.
+	// Default 4 MiB, which is also gRPC's own.
+	MaxMessage int
+	// Logger is told when streams begin and end. Default: none.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Interval == 0 {
+		o.Interval = DefaultInterval
+	}
+	if o.MaxStreams == 0 {
+		o.MaxStreams = defaultMaxStreams
+	}
+	if o.MaxMessage == 0 {
+		o.MaxMessage = defaultMaxMessage
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Interval < minInterval || o.MaxStreams < 0 || o.MaxMessage < 0 {
+		return o, fmt.Errorf("interval %s, %d streams, %d bytes: need an interval of at least %s and positive limits",
+			o.Interval, o.MaxStreams, o.MaxMessage, minInterval)
+	}
+	return o, nil
+}
