@@ -1,0 +1,103 @@
+package discovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+)
+
+// Options are what a [Server] is made with. Only View is required; 0 means the
+// default.
+type Options struct {
+	// View names the resources that a client is served, such as "envoy" or "grpc".
+	// It is called once per stream, from any goroutine. "" refuses the client.
+	View func(*corev3.Node) string
+	// Admit may refuse a client; its error goes to the client with the code
+	// PermissionDenied. The context has the gRPC peer, and with it the certificate.
+	Admit func(context.Context, *corev3.Node) error
+	// AllowedNodes are patterns of [path.Match] for node ids. None allows all.
+	AllowedNodes []string
+	// Identifier is who the control plane says it is, "" for nothing.
+	Identifier string
+	// Log gets rejected responses. Default: nothing is logged.
+	Log *slog.Logger
+
+	// MaxStreams is the limit of streams in all. Default 20,000.
+	MaxStreams int
+	// MaxResourceNames is the limit of names that one stream subscribes to, all
+	// types together. Default 20,000.
+	MaxResourceNames int
+	// MaxRequestBytes is the limit of one request's size. Default 4 MiB.
+	MaxRequestBytes int
+	// FirstRequest is how long a stream may stay without a request. Default 10 s.
+	FirstRequest time.Duration
+
+	// MaxConnectionIdle is how long a connection may stay without streams.
+	// Default 5 min.
+	MaxConnectionIdle time.Duration
+	// MaxConnectionAge is when clients are asked to connect anew, so that they
+	// spread over replicas; gRPC takes 10 % more or less. Default: never.
+	MaxConnectionAge time.Duration
+	// MaxConnectionAgeGrace is how long after that streams are closed. Default 10 s.
+	MaxConnectionAgeGrace time.Duration
+	// KeepaliveInterval is when a silent connection is pinged, KeepaliveTimeout how
+	// long the reply may take. Default 30 s and 10 s.
+	KeepaliveInterval, KeepaliveTimeout time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	defaultTo(&o.MaxStreams, 20_000)
+	defaultTo(&o.MaxResourceNames, 20_000)
+	defaultTo(&o.MaxRequestBytes, 4<<20)
+	defaultTo(&o.FirstRequest, 10*time.Second)
+	defaultTo(&o.MaxConnectionIdle, 5*time.Minute)
+	defaultTo(&o.MaxConnectionAgeGrace, 10*time.Second)
+	defaultTo(&o.KeepaliveInterval, 30*time.Second)
+	defaultTo(&o.KeepaliveTimeout, 10*time.Second)
+	return o
+}
+
+func defaultTo[T int | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+func (o Options) validate() error {
+	var errs []error
+	if o.View == nil {
+		errs = append(errs, errors.New("the function View is missing"))
+	}
+	for _, pattern := range o.AllowedNodes {
+		if _, err := path.Match(pattern, ""); err != nil {
+			errs = append(errs, fmt.Errorf("node pattern %q: %w", pattern, err))
+		}
+	}
+	for _, limit := range []struct {
+		name  string
+		value int64
+	}{
+		{"MaxStreams", int64(o.MaxStreams)},
+		{"MaxResourceNames", int64(o.MaxResourceNames)},
+		{"MaxRequestBytes", int64(o.MaxRequestBytes)},
+		{"FirstRequest", int64(o.FirstRequest)},
+		{"MaxConnectionIdle", int64(o.MaxConnectionIdle)},
+		{"MaxConnectionAge", int64(o.MaxConnectionAge)},
+		{"MaxConnectionAgeGrace", int64(o.MaxConnectionAgeGrace)},
+		{"KeepaliveInterval", int64(o.KeepaliveInterval)},
+		{"KeepaliveTimeout", int64(o.KeepaliveTimeout)},
+	} {
+		if limit.value < 0 {
+			errs = append(errs, fmt.Errorf("%s is negative", limit.name))
+		}
+	}
+	return errors.Join(errs...)
+}

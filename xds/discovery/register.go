@@ -1,0 +1,74 @@
+package discovery
+
+import (
+	"strings"
+	"time"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/service/cluster/v3"
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/service/endpoint/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/service/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/service/route/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+)
+
+// Flow-control windows for what clients send, in bytes.
+const (
+	requestWindow    = 64 << 10
+	connectionWindow = 1 << 20
+)
+
+// ServerOptions are for the gRPC server that [Server.Register] is called with.
+// They include the codec, without which no response can be sent; other services
+// on that server are not concerned by it.
+func (s *Server) ServerOptions() []grpc.ServerOption {
+	o := s.options
+	return []grpc.ServerOption{
+		grpc.ForceServerCodecV2(newCodec()),
+		grpc.MaxRecvMsgSize(o.MaxRequestBytes),
+		grpc.MaxConcurrentStreams(uint32(min(o.MaxStreams, 1<<31-1))),
+		// Requests are small. Windows of a fixed size spare a ping with each of them,
+		// and limit what a client can make the server hold.
+		grpc.StaticStreamWindowSize(requestWindow),
+		grpc.StaticConnWindowSize(connectionWindow),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionIdle:     o.MaxConnectionIdle,
+			MaxConnectionAge:      o.MaxConnectionAge,
+			MaxConnectionAgeGrace: o.MaxConnectionAgeGrace,
+			Time:                  o.KeepaliveInterval,
+			Timeout:               o.KeepaliveTimeout,
+		}),
+		// A client that pings more often than that is disconnected.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
+	}
+}
+
+// Register adds the aggregated service and one service per type. Their Fetch
+// methods, which are for REST, are not implemented.
+func (s *Server) Register(r grpc.ServiceRegistrar) {
+	for _, service := range []struct {
+		kind kind
+		desc grpc.ServiceDesc
+	}{
+		{aggregated, discoveryv3.AggregatedDiscoveryService_ServiceDesc},
+		{clusters, clusterv3.ClusterDiscoveryService_ServiceDesc},
+		{endpoints, endpointv3.EndpointDiscoveryService_ServiceDesc},
+		{listeners, listenerv3.ListenerDiscoveryService_ServiceDesc},
+		{routes, routev3.RouteDiscoveryService_ServiceDesc},
+	} {
+		desc := grpc.ServiceDesc{
+			ServiceName: service.desc.ServiceName,
+			HandlerType: (*any)(nil),
+			Metadata:    service.desc.Metadata,
+		}
+		for _, method := range service.desc.Streams {
+			delta := strings.HasPrefix(method.StreamName, "Delta")
+			method.Handler = func(_ any, stream grpc.ServerStream) error {
+				return s.serve(service.kind, delta, stream)
+			}
+			desc.Streams = append(desc.Streams, method)
+		}
+		r.RegisterService(&desc, s)
+	}
+}
