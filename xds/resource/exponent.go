@@ -67,9 +67,8 @@ func reports(p *scorer.Plan) float64 {
 	return known / max(all, 1)
 }
 
-// takesWork says whether a plan lets a backend have new work. A pulse is for
-// targets that can time it; here an ejected backend is probed by the control
-// plane itself.
+// takesWork says whether a plan lets a backend have new work. Who times pulses
+// gives a plan in which the backend is ready for as long.
 func takesWork(d *scorer.Decision) bool {
 	switch d.State {
 	case scorer.StateDraining, scorer.StateEjected, scorer.StateDown:
