@@ -1,0 +1,58 @@
+package xds
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trimtab-lb/trimtab/scorer"
+	"github.com/trimtab-lb/trimtab/xds/resource"
+)
+
+// Restore publishes the configured capacities as weights, as nothing else is known
+// of the time before trimtab, and waits until the clients that are connected have
+// taken them. It is called after the last Apply.
+func (t *Target) Restore(ctx context.Context) error {
+	t.mu.Lock()
+	members := t.members
+	t.mu.Unlock()
+	if len(members) == 0 {
+		return nil
+	}
+	plan := scorer.Plan{Pool: t.pool, Law: scorer.LawStatic, At: time.Now()}
+	for _, e := range members {
+		plan.Decisions = append(plan.Decisions, scorer.Decision{Backend: e.Backend, Weight: max(e.Capacity, 0), State: scorer.StateReady})
+		if d := &plan.Decisions[len(plan.Decisions)-1]; d.Weight == 0 {
+			d.Weight = 1
+		}
+	}
+	slices.SortFunc(plan.Decisions, func(a, b scorer.Decision) int { return strings.Compare(a.Backend, b.Backend) })
+	const look = 10 * time.Millisecond
+	if _, err := t.publish(plan); err != nil {
+		return err
+	}
+	ticker := time.NewTicker(look)
+	defer ticker.Stop()
+	for t.unanswered() {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s: wait for clients to take the configured weights: %w", t.Name(), ctx.Err())
+		case <-ticker.C:
+		}
+	}
+	return nil
+}
+
+// unanswered says whether a client that is connected has yet to take its endpoints.
+func (t *Target) unanswered() bool {
+	for _, n := range t.server.discovery.Nodes() {
+		for _, w := range n.Types {
+			if n.View == t.view && w.TypeURL == resource.AssignmentType && w.Due {
+				return true
+			}
+		}
+	}
+	return false
+}

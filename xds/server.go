@@ -1,0 +1,126 @@
+package xds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	"google.golang.org/grpc"
+
+	"github.com/trimtab-lb/trimtab/xds/discovery"
+	"github.com/trimtab-lb/trimtab/xds/loadstats"
+)
+
+// The views: what a weight means differs.
+const (
+	viewEnvoy = "envoy"
+	viewGRPC  = "grpc"
+)
+
+// stopTimeout bounds the end of streams that do not read.
+const stopTimeout = time.Second
+
+// Server is one listener for all Envoys and gRPC clients of all pools. Its methods
+// may be used concurrently.
+type Server struct {
+	options   Options
+	log       *slog.Logger
+	listener  net.Listener
+	grpc      *grpc.Server
+	discovery *discovery.Server
+	loads     *loadstats.Server
+
+	mu sync.Mutex
+	catalog
+}
+
+// Listen opens the listener and reads the certificates; [Server.Run] answers. The
+// caller ends Run's context, or calls Close where Run was never called.
+func Listen(ctx context.Context, o Options) (*Server, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("xds: %w", err)
+	}
+	s := &Server{options: o, log: o.Logger.With("listener", "xds:"+o.Listen), catalog: newCatalog()}
+	settings := discovery.Options{
+		View: viewOf, AllowedNodes: o.Nodes, Identifier: "trimtab", Log: s.log,
+		MaxStreams: o.MaxStreams, MaxConnectionAge: o.MaxConnectionAge,
+	}
+	var transport []grpc.ServerOption
+	if o.TLS != nil {
+		keys, err := newKeyring(*o.TLS, s.log)
+		if err != nil {
+			return nil, fmt.Errorf("xds: %w", err)
+		}
+		transport = append(transport, grpc.Creds(keys.credentials()))
+		settings.Admit = o.TLS.admit
+	}
+	if s.discovery, err = discovery.New(settings); err != nil {
+		return nil, err
+	}
+	if s.loads, err = loadstats.New(loadstats.Options{Interval: o.ReportInterval, MaxStreams: o.MaxStreams, Logger: s.log}); err != nil {
+		return nil, fmt.Errorf("xds: %w", err)
+	}
+	// Load reports repeat 61 kB of node each: with windows of that size gRPC would
+	// measure the connection anew for every one of them.
+	const window = 1 << 20
+	transport = append(transport, grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window))
+	s.grpc = grpc.NewServer(append(transport, s.discovery.ServerOptions()...)...)
+	s.discovery.Register(s.grpc)
+	s.loads.Register(s.grpc)
+	var lc net.ListenConfig
+	if s.listener, err = lc.Listen(ctx, "tcp", o.Listen); err != nil {
+		return nil, fmt.Errorf("xds: %w", err)
+	}
+	return s, nil
+}
+
+// viewOf tells gRPC clients from Envoys: they name themselves.
+func viewOf(n *corev3.Node) string {
+	if strings.HasPrefix(strings.ToLower(n.GetUserAgentName()), "grpc") {
+		return viewGRPC
+	}
+	return viewEnvoy
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Name is how people know the server.
+func (s *Server) Name() string { return "xds:" + s.options.Listen }
+
+// Close ends a server that never ran.
+func (s *Server) Close() error {
+	if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("%s: %w", s.Name(), err)
+	}
+	return nil
+}
+
+// Run answers until ctx ends, and returns when every stream has ended. Clients keep
+// what they have.
+func (s *Server) Run(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- s.grpc.Serve(s.listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("%s: %w", s.Name(), err)
+	case <-ctx.Done():
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- s.discovery.Shutdown(closing) }()
+	s.grpc.Stop()
+	err := errors.Join(<-ended, <-served)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.Name(), err)
+	}
+	return nil
+}

@@ -1,0 +1,285 @@
+package xds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/trimtab-lb/trimtab/scorer"
+	"github.com/trimtab-lb/trimtab/xds/discovery"
+	"github.com/trimtab-lb/trimtab/xds/resource"
+)
+
+const (
+	// answerTime is how long a client may take to accept endpoints before that is
+	// called trouble.
+	answerTime = 2 * time.Second
+	// maxPulse bounds how long one backend's pulse holds up the next plan.
+	maxPulse = 800 * time.Millisecond
+)
+
+var (
+	errNobody     = errors.New("nobody is connected")
+	errNoMembers  = errors.New("it is not known yet who is in the pool")
+	errNotYetSent = errors.New("endpoints wait for the first plans of other pools")
+)
+
+// view is what one kind of client is served of a pool.
+type view interface {
+	Update(resource.Update) (resource.Served, error)
+}
+
+// Target is one pool as Envoys, or as gRPC clients, know it. It implements
+// tuner.Target.
+type Target struct {
+	server     *Server
+	pool, name string
+	view       string
+	tap        *tap
+	statics    []resource.Resource
+	// warnings are what no plan changes.
+	warnings []string
+	// basis is what endpoints have to be sent again for when it changes.
+	basis []byte
+
+	mu       sync.Mutex
+	members  []resource.Endpoint
+	joined   bool
+	departed departures
+
+	// Owned by Apply.
+	served view
+	body   []byte
+	sent   time.Time
+}
+
+// EnvoyOptions describe a pool to Envoys.
+type EnvoyOptions struct {
+	// Cluster is the cluster, and Balancing what it has where Envoy's own
+	// configuration says so.
+	Cluster   resource.ClusterConfig
+	Balancing resource.Balancing
+	// Listener is nil where Envoy has its own.
+	Listener *resource.ListenerConfig
+}
+
+// EnvoyTarget returns a target for a pool. Nothing is served before
+// [Server.Serve] has it.
+func (s *Server) EnvoyTarget(pool string, o EnvoyOptions) (*Target, error) {
+	cluster, err := o.Cluster.Cluster()
+	if err != nil {
+		return nil, fmt.Errorf("xds: %w", err)
+	}
+	t := &Target{server: s, pool: pool, name: o.Cluster.Name, view: viewEnvoy, tap: s.tapOf(pool), statics: []resource.Resource{cluster}, basis: cluster.Body}
+	if o.Listener != nil {
+		more, err := o.Listener.Resources()
+		if err != nil {
+			return nil, fmt.Errorf("xds: %w", err)
+		}
+		t.statics = append(t.statics, more...)
+		if o.Listener.TCP && !o.Cluster.CloseOnFailure {
+			t.warnings = append(t.warnings, "nothing closes the TCP connections of a backend that fails: health_check: {close_connections: true} does")
+		}
+	}
+	t.served, err = resource.NewEnvoy(resource.EnvoyConfig{Pool: pool, Service: t.name, Balancing: o.Balancing})
+	if err != nil {
+		return nil, fmt.Errorf("xds: %w", err)
+	}
+	return t, nil
+}
+
+// GRPCTarget returns a target for a pool that clients dial as xds:///service.
+// Nothing is served before [Server.Serve] has it.
+func (s *Server) GRPCTarget(pool, service string) (*Target, error) {
+	statics, err := resource.GRPCService{Name: service, ReportLoad: true}.Resources()
+	if err != nil {
+		return nil, fmt.Errorf("xds: %w", err)
+	}
+	t := &Target{server: s, pool: pool, name: service, view: viewGRPC, tap: s.tapOf(pool), statics: statics}
+	for _, r := range statics {
+		if r.Type == resource.ClusterType {
+			t.basis = r.Body
+		}
+	}
+	if t.served, err = resource.NewGRPC(pool, service); err != nil {
+		return nil, fmt.Errorf("xds: %w", err)
+	}
+	return t, nil
+}
+
+// Name is how people know the target.
+func (t *Target) Name() string { return t.view + ":" + t.name }
+
+// SetBackends says who is in the pool. It may be called at any time. That nobody is
+// left is not believed: whoever knows the members may be away, and an empty cluster
+// would answer everything with an error.
+func (t *Target) SetBackends(backends []scorer.Backend) {
+	if len(backends) == 0 {
+		return
+	}
+	list := make([]resource.Endpoint, 0, len(backends))
+	for _, b := range backends {
+		list = append(list, resource.Endpoint{Backend: b.Name, Address: b.Address, Capacity: b.Capacity})
+	}
+	t.mu.Lock()
+	t.departed.note(t.members, list, time.Now())
+	changed := !t.joined || !slices.Equal(list, t.members)
+	t.members, t.joined = list, true
+	t.mu.Unlock()
+	if changed {
+		t.server.mu.Lock()
+		defer t.server.mu.Unlock()
+		t.server.remap()
+	}
+}
+
+// known are the endpoints that load reports may name.
+func (t *Target) known() []resource.Endpoint {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := slices.Clone(t.members)
+	for _, d := range t.departed.list {
+		out = append(out, d.Endpoint)
+	}
+	return out
+}
+
+// Apply implements tuner.Target. It publishes and does not wait for clients: who
+// has not taken what it was sent some time later is an error of the next call.
+func (t *Target) Apply(ctx context.Context, p scorer.Plan) (scorer.InForce, error) {
+	out := scorer.InForce{Origin: "lrs:*", Pulses: true}
+	if len(p.Decisions) == 0 {
+		return out, nil // before the first plan nothing is known that would be better than what clients have
+	}
+	pulses := p.Mode != scorer.DryRun && slices.ContainsFunc(p.Decisions, func(d scorer.Decision) bool { return d.Pulse > 0 })
+	if pulses {
+		if err := t.pulse(ctx, p); err != nil {
+			return out, err
+		}
+	}
+	inForce, err := t.publish(p)
+	if err != nil {
+		return inForce, err
+	}
+	return inForce, t.trouble()
+}
+
+// pulse lets ejected backends take work for a moment. All pulses of a plan have the
+// length of the longest: what follows is one more publication.
+func (t *Target) pulse(ctx context.Context, p scorer.Plan) error {
+	open := p
+	open.Decisions = slices.Clone(p.Decisions)
+	length := time.Duration(0)
+	for i := range open.Decisions {
+		if d := &open.Decisions[i]; d.Pulse > 0 {
+			length = max(length, d.Pulse)
+			d.State, d.Pulse = scorer.StateReady, 0
+		}
+	}
+	if _, err := t.publish(open); err != nil {
+		return err
+	}
+	timer := time.NewTimer(min(length, maxPulse))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done(): // the end is published all the same
+	}
+	return nil
+}
+
+func (t *Target) publish(p scorer.Plan) (scorer.InForce, error) {
+	t.mu.Lock()
+	members, joined, departed := t.members, t.joined, t.departed.current(t.tap.inFlight, time.Now())
+	t.tap.watch(t.departed.names())
+	t.mu.Unlock()
+	if !joined {
+		return scorer.InForce{}, fmt.Errorf("%s: %w", t.Name(), errNoMembers)
+	}
+	served, err := t.served.Update(resource.Update{Plan: p, Kind: p.Kind, Endpoints: members, Departed: departed})
+	if err != nil {
+		return scorer.InForce{}, fmt.Errorf("%s: %w", t.Name(), err)
+	}
+	out := served.InForce
+	out.Origin, out.Pulses = "lrs:*", true
+	out.Warnings = append(out.Warnings, t.warnings...)
+	if served.Changed {
+		t.body, t.sent = nil, time.Now()
+	}
+	if t.body == nil {
+		ok, err := t.server.publish(t, served.Body)
+		if err != nil {
+			return out, fmt.Errorf("%s: %w", t.Name(), err)
+		}
+		if !ok {
+			return out, fmt.Errorf("%s: %w", t.Name(), errNotYetSent)
+		}
+		t.body = served.Body
+	}
+	return out, nil
+}
+
+// trouble is why clients do not have what was published.
+func (t *Target) trouble() error {
+	connected, watching := 0, 0
+	var errs []error
+	for _, n := range t.server.discovery.Nodes() {
+		if n.View != t.view {
+			continue
+		}
+		connected++
+		for _, w := range n.Types {
+			if w.TypeURL != resource.AssignmentType {
+				continue
+			}
+			watching++
+			switch {
+			case w.Rejected != nil:
+				errs = append(errs, fmt.Errorf("%s: node %s rejects its endpoints: %s", t.Name(), n.ID, w.Rejected.Error))
+			case w.Due && time.Since(w.Requested) > answerTime && time.Since(t.sent) > answerTime:
+				errs = append(errs, fmt.Errorf("%s: node %s has not answered for %s", t.Name(), n.ID, time.Since(t.sent).Round(time.Second)))
+			}
+		}
+	}
+	switch {
+	case connected == 0:
+		return fmt.Errorf("%s: %w to %s", t.Name(), errNobody, t.server.Name())
+	case watching == 0:
+		return fmt.Errorf("%s: of %d clients that are connected none asks for endpoints", t.Name(), connected)
+	}
+	return errors.Join(firstOf(errs)...)
+}
+
+// firstOf keeps an error readable where a hundred clients have the same.
+func firstOf(errs []error) []error {
+	const shown = 3
+	if len(errs) <= shown {
+		return errs
+	}
+	return append(errs[:shown:shown], fmt.Errorf("and %d more", len(errs)-shown))
+}
+
+// Nodes are the clients that are connected.
+func (s *Server) Nodes() []Node {
+	reports := map[string]time.Time{}
+	for _, r := range s.loads.Status() {
+		if r.LastReport.After(reports[r.Node.ID]) {
+			reports[r.Node.ID] = r.LastReport
+		}
+	}
+	var out []Node
+	for _, n := range s.discovery.Nodes() {
+		out = append(out, Node{NodeStatus: n, LastReport: reports[n.ID]})
+	}
+	return out
+}
+
+// Node is a client that is connected.
+type Node struct {
+	discovery.NodeStatus
+	// LastReport is when it reported load last; zero before it has.
+	LastReport time.Time
+}
