@@ -16,8 +16,10 @@ import (
 )
 
 type attachCommand struct {
-	Socket        string        `required:"" placeholder:"PATH" help:"HAProxy's stats socket: a path, or HOST:PORT."`
-	Backend       []string      `placeholder:"NAME" help:"Only this backend; may be repeated. Default: all that can be tuned."`
+	Socket        string        `required:"" xor:"proxy" placeholder:"PATH" help:"HAProxy's stats socket: a path, or HOST:PORT."`
+	EnvoyAdmin    string        `required:"" xor:"proxy" placeholder:"HOST:PORT" help:"Envoy's admin instead, or unix:PATH. It is only looked at."`
+	Server        string        `default:"127.0.0.1:18000" placeholder:"HOST:PORT" help:"With --envoy-admin: where the Envoy would reach trimtab's xDS server (default ${default})."`
+	Backend       []string      `placeholder:"NAME" help:"Only this backend, or cluster of Envoy; may be repeated. Default: all that can be tuned."`
 	ConfigFile    string        `type:"path" placeholder:"FILE" help:"HAProxy's configuration, to read the balancing algorithms from."`
 	Load          string        `placeholder:"URL" help:"Where a server's load report is, with {address}, {host} or {name} in it."`
 	LoadFormat    string        `enum:"json,prometheus" default:"json" help:"json (ORCA's field names) or prometheus (default ${default})."`
@@ -32,6 +34,10 @@ type attachCommand struct {
 // Validate is called by kong before Run.
 func (c attachCommand) Validate() error {
 	switch {
+	case c.EnvoyAdmin != "" && c.Apply:
+		return errors.New("--apply is for --socket: Envoy's admin sets no weights; without it, what lets trimtab steer is printed")
+	case c.EnvoyAdmin != "" && (c.ConfigFile != "" || c.Load != ""):
+		return errors.New("--config-file and --load are for --socket")
 	case c.Apply && c.Once:
 		return errors.New("--once only watches: it cannot go with --apply")
 	case c.DisableAgents && !c.Apply:
@@ -43,6 +49,9 @@ func (c attachCommand) Validate() error {
 }
 
 func (c attachCommand) Run(ctx context.Context, s *streams) error {
+	if c.EnvoyAdmin != "" {
+		return c.lookAtEnvoy(ctx, s)
+	}
 	log := c.logger(s.err)
 	settings, err := c.discover(ctx)
 	if err != nil {

@@ -47,7 +47,7 @@ const (
 // commands is the command line.
 type commands struct {
 	Run    runCommand    `cmd:"" help:"Tune the pools of a configuration file."`
-	Attach attachCommand `cmd:"" help:"Look at a running HAProxy, and tune it with --apply."`
+	Attach attachCommand `cmd:"" help:"Look at a running HAProxy, and tune it with --apply; or look at a running Envoy."`
 	Check  checkCommand  `cmd:"" help:"Validate a configuration file and print what it means."`
 	Status statusCommand `cmd:"" help:"Show what a running trimtab does and why."`
 	Events eventsCommand `cmd:"" help:"Show what happened, and with -f what happens."`
@@ -61,6 +61,8 @@ type commands struct {
 	DryRun   dryRunCommand   `cmd:"" name:"dry-run" group:"Orders:" help:"Make and show plans, but change nothing; or carry them out again."`
 
 	HAProxy haproxyCommand `cmd:"" name:"haproxy" help:"Change the algorithm of a backend in HAProxy's configuration, or see what to add to it."`
+	Envoy   envoyCommand   `cmd:"" help:"Print configurations of Envoy."`
+	XDS     xdsCommand     `cmd:"" name:"xds" help:"See what an xDS server serves."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
@@ -75,7 +77,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	exited, code := false, exitFine
 	parser, err := kong.New(&cli,
 		kong.Name("trimtab"),
-		kong.Description("Keeps the weights of HAProxy true to what its servers can do."),
+		kong.Description("Keeps the weights of HAProxy and Envoy true to what their servers can do."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(c int) { exited, code = true, c }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),

@@ -13,10 +13,10 @@ import (
 // later lists keys or values that are designed but not built yet, so that they
 // are refused as what they are and not as spelling mistakes.
 type Config struct {
-	Admin Admin    `yaml:"admin"`
-	State State    `yaml:"state,omitempty"`
-	Pools []Pool   `yaml:"pools"`
-	_     struct{} `later:"xds"`
+	Admin Admin  `yaml:"admin"`
+	State State  `yaml:"state,omitempty"`
+	XDS   *XDS   `yaml:"xds,omitempty"` // nil: there is none
+	Pools []Pool `yaml:"pools"`
 
 	effective []byte
 }
@@ -113,7 +113,9 @@ type Limits struct {
 type Target struct {
 	HAProxy    *HAProxy    `yaml:"haproxy,omitempty"`
 	AgentCheck *AgentCheck `yaml:"agent_check,omitempty"`
-	_          struct{}    `later:"envoy|redirect|dns"`
+	Envoy      *Envoy      `yaml:"envoy,omitempty"`
+	GRPC       *GRPC       `yaml:"grpc,omitempty"`
+	_          struct{}    `later:"redirect|dns"`
 }
 
 // HAProxy is a HAProxy reached over its runtime socket.

@@ -35,6 +35,22 @@ func (l *Limits) setDefaults() {
 
 func (p *Poll) setDefaults() { p.Period = time.Second }
 
+func (o *ORCALoad) setDefaults() { o.Period = time.Second }
+
+func (x *XDS) setDefaults() {
+	x.ReportPeriod = 200 * time.Millisecond
+	x.MaxStreams = 10_000
+}
+
+func (e *Envoy) setDefaults() {
+	e.Policy = EnvoyLeastRequest
+	e.Bias = 1
+}
+
+func (l *EnvoyListener) setDefaults() { l.Protocol = ProtocolHTTP }
+
+func (h *EnvoyHealthCheck) setDefaults() { h.Interval = time.Second }
+
 func (h *HAProxy) setDefaults() {
 	h.ExternalChanges = ExternalRespect
 	h.Poll = 200 * time.Millisecond
@@ -69,6 +85,12 @@ func (p *Pool) complete() {
 		}
 		if t.AgentCheck != nil && t.AgentCheck.Pool == "" {
 			t.AgentCheck.Pool = p.Name
+		}
+		if t.Envoy != nil && t.Envoy.Cluster == "" {
+			t.Envoy.Cluster = p.Name
+		}
+		if t.GRPC != nil && t.GRPC.Service == "" {
+			t.GRPC.Service = p.Name
 		}
 	}
 	for _, l := range p.Load {

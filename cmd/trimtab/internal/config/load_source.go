@@ -9,8 +9,9 @@ import (
 type LoadSource struct {
 	HTTP       *HTTPLoad       `yaml:"http,omitempty"`
 	Prometheus *PrometheusLoad `yaml:"prometheus,omitempty"`
+	ORCA       *ORCALoad       `yaml:"orca,omitempty"`
 	Proxy      *ProxyLoad      `yaml:"proxy,omitempty"`
-	_          struct{}        `later:"orca|push"`
+	_          struct{}        `later:"push"`
 }
 
 // Poll is how load reports are fetched over HTTP. Exactly one of Path and URL
@@ -58,6 +59,18 @@ type PrometheusLoad struct {
 	Errors      string            `yaml:"errors,omitempty"`
 	Latency     string            `yaml:"latency,omitempty"`
 	Named       map[string]string `yaml:"named,omitempty"`
+}
+
+// ORCALoad is load reports that backends stream over gRPC
+// (xds.service.orca.v3.OpenRcaService).
+type ORCALoad struct {
+	// Port is the service's where it is not that of the backend's address. 0: the
+	// same.
+	Port int `yaml:"port,omitempty"`
+	// Period is how often a backend is asked to report, 100 ms or more. Many
+	// servers report no more often than every 30 s, whatever they are asked.
+	// Default 1 s.
+	Period time.Duration `yaml:"period"`
 }
 
 // ProxyLoad is what the proxy counts. Over a socket it is always used, and an entry

@@ -36,6 +36,7 @@ func (v *validator) fail(path, hint, format string, args ...any) {
 func (v *validator) config(c *Config) {
 	v.admin("admin", c.Admin)
 	v.absolute("state.path", c.State.Path)
+	v.xds("xds", c.XDS)
 	if len(c.Pools) == 0 && v.usable("pools") {
 		v.fail("pools", "add - name: …", "at least one pool is required")
 	}
@@ -49,6 +50,9 @@ func (v *validator) config(c *Config) {
 		v.pool(path, &c.Pools[i], steered)
 	}
 	v.agentListeners(c.Pools)
+	if c.XDS == nil && v.usable("xds") {
+		v.needsNoXDS(c.Pools)
+	}
 }
 
 // nameForm is what HAProxy allows in a name, which also is safe in a URL and a

@@ -16,19 +16,22 @@ func (v *validator) load(path string, p *Pool) {
 	for i, l := range p.Load {
 		at := path + ".load[" + strconv.Itoa(i) + "]"
 		var given []string
-		for _, key := range []string{"http", "prometheus", "proxy"} {
+		for _, key := range loadKinds() {
 			if v.given(at + "." + key) {
 				given = append(given, key)
 			}
 		}
 		switch {
 		case len(given) == 0:
-			v.oneOf(at, []string{"http", "prometheus", "proxy"})
+			v.oneOf(at, loadKinds())
 		case len(given) > 1:
 			v.fail(at, `put "- " before each`, "has more than one kind of load report: %s", strings.Join(given, ", "))
 		case given[0] == "proxy":
 			v.unique(seen, at+".proxy", "load", "proxy")
 			v.statsPage(at+".proxy", l.Proxy)
+		case given[0] == "orca":
+			v.unique(seen, at+".orca", "load", "orca")
+			v.orca(at+".orca", l.ORCA, p)
 		default:
 			v.poll(at+"."+given[0], *l.poll(), p)
 			v.metrics(at+".prometheus", l.Prometheus)
@@ -36,6 +39,18 @@ func (v *validator) load(path string, p *Pool) {
 		}
 	}
 	v.addresses(path, p)
+}
+
+func loadKinds() []string { return []string{"http", "prometheus", "orca", "proxy"} }
+
+func (v *validator) orca(path string, l *ORCALoad, p *Pool) {
+	if l == nil || !v.usable(path) {
+		return
+	}
+	if v.given(path+".port") && v.usable(path+".port") && (l.Port < 1 || l.Port > 65535) {
+		v.fail(path+".port", "", "must be 1 to 65535, is %d", l.Port)
+	}
+	v.period(path+".period", l.Period, p)
 }
 
 func (v *validator) statsPage(path string, l *ProxyLoad) {
@@ -68,15 +83,19 @@ func (v *validator) poll(path string, l Poll, p *Pool) {
 		return
 	}
 	v.template(path, l)
-	if v.usable(path+".period") && l.Period < 100*time.Millisecond {
-		v.fail(path+".period", "default 1s", "must be at least 100ms, is %s", l.Period)
-	}
-	if v.usable(path+".period") && p.Limits.StaleAfter >= minStaleAfter && l.Period >= p.Limits.StaleAfter {
-		v.fail(path+".period", "poll more often, or raise stale_after",
-			"must be below limits.stale_after %s, or every report is stale, is %s", p.Limits.StaleAfter, l.Period)
-	}
+	v.period(path+".period", l.Period, p)
 	if v.given(path+".timeout") && v.usable(path+".timeout") && (l.Timeout <= 0 || l.Timeout > l.Period) {
 		v.fail(path+".timeout", "default: half the period", "must be above 0 and at most the period %s, is %s", l.Period, l.Timeout)
+	}
+}
+
+func (v *validator) period(path string, period time.Duration, p *Pool) {
+	if v.usable(path) && period < 100*time.Millisecond {
+		v.fail(path, "default 1s", "must be at least 100ms, is %s", period)
+	}
+	if v.usable(path) && p.Limits.StaleAfter >= minStaleAfter && period >= p.Limits.StaleAfter {
+		v.fail(path, "poll more often, or raise stale_after",
+			"must be below limits.stale_after %s, or every report is stale, is %s", p.Limits.StaleAfter, period)
 	}
 }
 
@@ -108,7 +127,7 @@ func (v *validator) metrics(path string, l *PrometheusLoad) {
 func (v *validator) addresses(path string, p *Pool) {
 	i := slices.IndexFunc(p.Load, func(l LoadSource) bool {
 		poll := l.poll()
-		return poll != nil && poll.NeedsAddress()
+		return l.ORCA != nil || poll != nil && poll.NeedsAddress()
 	})
 	if i < 0 {
 		return

@@ -18,6 +18,7 @@ func (v *validator) pool(path string, p *Pool, steered map[string]string) {
 	v.score(path+".score", p.Score)
 	v.limits(path+".limits", p.Limits)
 	v.targets(path, p, steered)
+	v.endpoints(path, p)
 	if at := path + ".probe.path"; v.usable(at) && !strings.HasPrefix(p.Probe.Path, "/") {
 		v.fail(at, "write /health", "must begin with /, is %q", p.Probe.Path)
 	}
@@ -103,16 +104,26 @@ func (v *validator) targets(path string, p *Pool, steered map[string]string) {
 	for i, t := range p.Targets {
 		at := list + "[" + strconv.Itoa(i) + "]"
 		h := t.HAProxy
+		kinds := []string{"haproxy", "agent_check", "envoy", "grpc"}
+		given := slices.DeleteFunc(slices.Clone(kinds), func(key string) bool { return !v.given(at + "." + key) })
 		switch {
-		case h != nil && t.AgentCheck != nil:
-			v.fail(at, "write two targets", "has both haproxy and agent_check")
+		case len(given) == 0:
+			v.oneOf(at, kinds)
+			continue
+		case len(given) > 1:
+			v.fail(at, `put "- " before each`, "has more than one kind of target: %s", strings.Join(given, ", "))
 			continue
 		case t.AgentCheck != nil:
 			v.agentCheck(at+".agent_check", p, t.AgentCheck, steered)
 			continue
-		case h == nil:
-			v.oneOf(at, []string{"haproxy", "agent_check"})
+		case t.Envoy != nil:
+			v.envoy(at+".envoy", p, t.Envoy, steered)
 			continue
+		case t.GRPC != nil:
+			v.grpc(at+".grpc", p, t.GRPC, steered)
+			continue
+		case h == nil:
+			continue // reported as no target
 		}
 		at += ".haproxy"
 		if !v.usable(at) {

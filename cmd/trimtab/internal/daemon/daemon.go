@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/token"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/web"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
+	"github.com/trimtab-lb/trimtab/xds"
 )
 
 // eventReload is a configuration that was read again.
@@ -46,6 +48,8 @@ type Daemon struct {
 	store    *state.Store // nil where nothing is kept
 	events   *events.Log
 	listener net.Listener
+	xds      *xds.Server // nil without one
+	served   *config.XDS
 	reloads  chan reload
 	state    atomic.Pointer[web.ConfigState]
 }
@@ -73,7 +77,18 @@ func New(o Settings) (_ *Daemon, err error) {
 			}
 		}()
 	}
-	d.fleet = NewFleet(Options{Logger: o.Logger, Store: d.store, OnEvent: d.events.Add})
+	d.served = c.XDS
+	if d.xds, err = newXDS(c.XDS, o.Logger); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.ConfigFile, err)
+	}
+	if d.xds != nil {
+		defer func() {
+			if err != nil {
+				err = errors.Join(err, d.xds.Close())
+			}
+		}()
+	}
+	d.fleet = NewFleet(Options{Logger: o.Logger, Store: d.store, OnEvent: d.events.Add, XDS: d.xds})
 	if d.first, err = d.fleet.Prepare(c); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.ConfigFile, err)
 	}
@@ -98,7 +113,7 @@ func (d *Daemon) Addr() string { return d.listener.Addr().String() }
 func (d *Daemon) Run(ctx context.Context) error {
 	handler, err := web.New(web.Options{
 		Snapshots: d.fleet.Snapshots, Polls: d.fleet.Polls,
-		Proxies: d.fleet.Proxies, Listeners: d.fleet.Listeners,
+		Proxies: d.fleet.Proxies, Listeners: d.fleet.Listeners, XDS: d.xdsClients(),
 		Command: d.command, Events: d.events.Since,
 		Reload: d.Reload, ConfigState: func() web.ConfigState { return *d.state.Load() },
 		Version: d.options.Version, Logger: d.options.Logger, TokenFile: d.admin.TokenFile,
@@ -115,14 +130,29 @@ func (d *Daemon) Run(ctx context.Context) error {
 		cancel() // without its server, nobody could see or stop what it does
 	})
 	d.fleet.Swap(ctx, d.first)
+	stopXDS := func() {}
+	if d.xds != nil {
+		answering, stop := context.WithCancel(context.WithoutCancel(ctx))
+		group.Go(func() {
+			if err := d.xds.Run(answering); err != nil {
+				d.options.Logger.Error("xDS clients are no longer answered; they keep what they have", "error", err)
+			}
+		})
+		stopXDS = stop
+	}
 	d.ready()
 	group.Go(func() { d.options.Notifier.Watch(ctx, d.healthy) })
-	d.options.Logger.Info("trimtab runs", "version", d.options.Version, "admin", d.Addr(), "config", d.options.ConfigFile)
+	running := []any{"version", d.options.Version, "admin", d.Addr(), "config", d.options.ConfigFile}
+	if d.xds != nil {
+		running = append(running, "xds", d.xds.Addr().String())
+	}
+	d.options.Logger.Info("trimtab runs", running...)
 	d.serveReloads(ctx)
 	d.options.Notifier.Stopping()
 	closing, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer done()
 	d.fleet.Close(closing)
+	stopXDS() // not before: weights that are put back have to reach the clients
 	group.Wait()
 	if d.store != nil {
 		served = errors.Join(served, d.store.Close())
@@ -194,6 +224,9 @@ func (d *Daemon) tryReload(ctx context.Context) (hash string, err error) {
 	}
 	if c.Admin != d.admin {
 		return "", fmt.Errorf("%s: admin.listen and admin.token_file cannot change while running: restart trimtab", d.options.ConfigFile)
+	}
+	if !reflect.DeepEqual(c.XDS, d.served) {
+		return "", fmt.Errorf("%s: xds cannot change while running: restart trimtab", d.options.ConfigFile)
 	}
 	if c.State != d.kept {
 		return "", fmt.Errorf("%s: state.path cannot change while running: restart trimtab", d.options.ConfigFile)

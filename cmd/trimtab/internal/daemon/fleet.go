@@ -13,6 +13,7 @@ import (
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/state"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/web"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
+	"github.com/trimtab-lb/trimtab/xds"
 )
 
 // Fleet is everything that runs for one configuration. One goroutine calls
@@ -48,6 +49,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Store keeps what must survive a restart; nil keeps nothing.
 	Store *state.Store
+	// XDS serves the targets that are Envoys and gRPC clients; nil without any.
+	XDS *xds.Server
 	// OnEvent is told what happens; it must return at once. nil: nobody is.
 	OnEvent func(tuner.Event)
 }
@@ -64,6 +67,7 @@ func NewFleet(o Options) *Fleet {
 type Change struct {
 	proxies map[proxyKey]*proxy
 	agents  map[string]*agents
+	served  []*xds.Target
 	allow   map[string][]netip.Prefix // who may ask, by listener
 	pools   []*pool
 	kept    map[*pool]bool
@@ -94,6 +98,7 @@ func (f *Fleet) Prepare(c *config.Config) (_ *Change, err error) {
 		if old := running[settings.Name]; old != nil && reflect.DeepEqual(old.config, settings) {
 			change.pools = append(change.pools, old)
 			change.kept[old] = true
+			change.served = append(change.served, old.served...)
 			continue
 		}
 		p, err := newPool(settings, change, f.options)
@@ -102,6 +107,7 @@ func (f *Fleet) Prepare(c *config.Config) (_ *Change, err error) {
 			continue
 		}
 		change.pools = append(change.pools, p)
+		change.served = append(change.served, p.served...)
 	}
 	return change, errors.Join(errs...)
 }
@@ -188,6 +194,11 @@ func (f *Fleet) Swap(ctx context.Context, change *Change) {
 	}
 	f.proxies, f.agents = change.proxies, change.agents
 	f.share()
+	if f.options.XDS != nil {
+		if err := f.options.XDS.Serve(change.served); err != nil {
+			f.log.Error("Envoys and gRPC clients keep what they have", "error", err)
+		}
+	}
 	for _, p := range change.pools {
 		if !change.kept[p] {
 			p.start(before[p.config.Name])

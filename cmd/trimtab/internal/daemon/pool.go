@@ -17,6 +17,7 @@ import (
 	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/scorer/source"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
+	"github.com/trimtab-lb/trimtab/xds"
 )
 
 // restoreTimeout bounds putting weights back at the end.
@@ -29,6 +30,7 @@ type pool struct {
 	tuner   *tuner.Tuner // once it is started
 	keeper  *keeper
 	page    *haproxy.StatsPage // nil without one
+	served  []*xds.Target
 	// restores put weights back, closes end what targets have put up.
 	restores []func(context.Context) error
 	closes   []func()
@@ -70,14 +72,20 @@ func newPool(c config.Pool, change *Change, o Options) (*pool, error) {
 		who.proxies = append(who.proxies, p.page.Members())
 	}
 	for _, t := range c.Targets {
-		if t.AgentCheck != nil {
+		switch {
+		case t.AgentCheck != nil:
 			err = p.addAgents(t.AgentCheck, change.agents[t.AgentCheck.Listen])
-		} else {
+		case t.HAProxy != nil:
 			p.addProxy(t.HAProxy, change.proxies[keyOf(t.HAProxy)], who)
+		default:
+			err = p.addServed(t, o.XDS, who)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("pool %s: %w", c.Name, err)
 		}
+	}
+	if len(p.served) > 0 {
+		p.options.Sources = append(p.options.Sources, tuner.NamedSource{Name: o.XDS.Name(), Source: o.XDS.Reports(c.Name)})
 	}
 	if p.loads, err = newLoads(c, log); err != nil {
 		return nil, fmt.Errorf("pool %s: %w", c.Name, err)
@@ -161,6 +169,8 @@ func newLoads(c config.Pool, log *slog.Logger) ([]load, error) {
 			options := l.Prometheus.Source()
 			options.Logger = log
 			one, err = source.NewPrometheus(options, l.Prometheus.Metrics())
+		case l.ORCA != nil:
+			one, err = source.NewORCA(source.ORCAOptions{Port: l.ORCA.Port, Period: l.ORCA.Period, Logger: log})
 		default:
 			continue // the proxy's own counts come with the target
 		}

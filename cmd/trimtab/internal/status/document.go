@@ -11,6 +11,8 @@ type Document struct {
 	Version string `json:"version"`
 	// Config is the configuration in force; absent where there is no file.
 	Config *Config `json:"config,omitempty"`
+	// XDS is absent where no xDS server runs.
+	XDS *XDS `json:"xds,omitempty"`
 	// Pools are sorted by name; never null.
 	Pools []Pool `json:"pools"`
 }
@@ -51,6 +53,25 @@ type Pool struct {
 	Backends []Backend     `json:"backends"`
 	Targets  []Target      `json:"targets"`
 	Sources  []Source      `json:"sources"`
+	// Envoy is absent but for a cluster of an Envoy that is only looked at.
+	Envoy *EnvoyCluster `json:"envoy,omitempty"`
+}
+
+// EnvoyCluster is a cluster of an Envoy that trimtab does not steer so far.
+type EnvoyCluster struct {
+	Cluster string `json:"cluster"`
+	// Discovery is where it has its endpoints from, such as EDS or STRICT_DNS.
+	Discovery string `json:"discovery"`
+	// Policy is how it balances; ActiveRequestBias is null but for LEAST_REQUEST.
+	Policy            string `json:"policy"`
+	ActiveRequestBias Number `json:"active_request_bias"`
+	// Send is the weight that trimtab would send, to the policy that is there now,
+	// for each backend that it would give any work.
+	Send map[string]int `json:"send"`
+	// PoolConfig is what to add to trimtab's configuration, EnvoyConfig what to
+	// add to Envoy's, for trimtab to steer the cluster.
+	PoolConfig  string `json:"pool_config"`
+	EnvoyConfig string `json:"envoy_config"`
 }
 
 // Backend is a decision and what it was made from.

@@ -25,10 +25,12 @@ func FromSnapshots(version string, snaps []*tuner.Snapshot) Document {
 	return d
 }
 
-// Write writes the document of the snapshots as JSON, one pool at a time: all of
-// a large fleet at once would need more memory than tuning it.
-func Write(w io.Writer, version string, config *Config, snaps []*tuner.Snapshot) error {
-	whole, err := json.Marshal(Document{Version: version, Config: config, Pools: []Pool{}})
+// Write writes head with the pools of the snapshots as JSON, one pool at a time:
+// all of a large fleet at once would need more memory than tuning it. Pools that
+// head has are left out.
+func Write(w io.Writer, head Document, snaps []*tuner.Snapshot) error {
+	head.Pools = []Pool{}
+	whole, err := json.Marshal(head)
 	if err != nil {
 		return err
 	}

@@ -148,13 +148,14 @@ func TestWriteIsTheDocument(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := FromSnapshots("1.2.3", snaps)
-			d.Config = config
+			d.Config, d.XDS = config, clients()
 			want, err := json.Marshal(d)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var got bytes.Buffer
-			if err := Write(&got, "1.2.3", config, snaps); err != nil {
+			d.Pools = nil // Write has them from the snapshots
+			if err := Write(&got, d, snaps); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want)+"\n", got.String()); diff != "" {
@@ -162,7 +163,7 @@ func TestWriteIsTheDocument(t *testing.T) {
 			}
 		})
 	}
-	if err := Write(failingWriter{}, "1.2.3", nil, snapshots()); err == nil {
+	if err := Write(failingWriter{}, Document{Version: "1.2.3"}, snapshots()); err == nil {
 		t.Error("a writer that fails is not noticed")
 	}
 }

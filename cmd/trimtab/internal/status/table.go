@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,10 +27,12 @@ const (
 	indent    = "    "
 )
 
-var header = []string{"SERVER", "STATE", "WEIGHT NOW", "WANTED", "APPLIED", "SCORE", "IN-FLIGHT", "RATE/S", "MEAN TIME"}
+func header() []string {
+	return []string{"SERVER", "STATE", "WEIGHT NOW", "WANTED", "APPLIED", "SCORE", "IN-FLIGHT", "RATE/S", "MEAN TIME"}
+}
 
 // WriteTable writes the document for people: for each pool a line, its advice,
-// a row for each backend, and its targets.
+// a row for each backend, and its targets; then the clients of the xDS server.
 func (d Document) WriteTable(w io.Writer, o TableOptions) error {
 	out := bufio.NewWriter(w)
 	if c := d.Config; c != nil && !c.LastReloadOK {
@@ -50,6 +53,10 @@ func (d Document) WriteTable(w io.Writer, o TableOptions) error {
 		t.head(p)
 		t.backends(p)
 		t.targets(p)
+	}
+	if d.XDS != nil {
+		fmt.Fprintln(out)
+		table{out, o.Width}.nodes(d.XDS)
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("write status table: %w", err)
@@ -80,6 +87,13 @@ func (t table) head(p Pool) {
 	if o := p.Orders.DryRun; o != nil {
 		t.paragraph("", "        ", oneLine("dry-run "+onOff(o.On)+" "+o.String()+since(o.Order)))
 	}
+	if e := p.Envoy; e != nil {
+		line := fmt.Sprintf("cluster %s: %s, %s", e.Cluster, e.Discovery, e.Policy)
+		if e.ActiveRequestBias.Known() {
+			line += fmt.Sprintf(" with active_request_bias %g", float64(e.ActiveRequestBias))
+		}
+		t.paragraph("", "        ", oneLine(line))
+	}
 	if p.Advice != "" {
 		t.paragraph("", "        ", "advice: "+oneLine(p.Advice))
 	}
@@ -104,12 +118,23 @@ func (t table) backends(p Pool) {
 		fmt.Fprintln(t.out, "no backends")
 		return
 	}
+	header := header()
+	if p.Envoy != nil {
+		header = append(header, "TO SEND")
+	}
 	rows := [][]string{header}
 	for _, b := range p.Backends {
 		rows = append(rows, []string{
 			oneLine(b.Name), b.State, decimal(b.WeightNow, 2), decimal(b.Weight, 2), applied(b, p.Targets),
 			decimal(b.Score, 2), amount(b.InFlight), amount(b.RPS), seconds(b.LatencySeconds),
 		})
+		if p.Envoy != nil {
+			send := unknown
+			if weight, ok := p.Envoy.Send[b.Name]; ok {
+				send = strconv.Itoa(weight)
+			}
+			rows[len(rows)-1] = append(rows[len(rows)-1], send)
+		}
 	}
 	widths := make([]int, len(header))
 	total := 0

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/status"
 )
@@ -13,12 +14,16 @@ func (s *server) status(w http.ResponseWriter, r *http.Request) {
 		s.writeJSON(w, http.StatusMethodNotAllowed, apiError{"method " + r.Method + " is not allowed, use GET"})
 		return
 	}
-	var config *status.Config
+	head := status.Document{Version: s.Version}
 	if s.ConfigState != nil {
-		config = configOf(s.ConfigState())
+		head.Config = configOf(s.ConfigState())
+	}
+	if s.XDS != nil {
+		x := s.XDS()
+		head.XDS = status.FromNodes(x.Listen, x.Nodes, time.Now())
 	}
 	header(w, http.StatusOK)
-	if err := status.Write(w, s.Version, config, s.Snapshots()); err != nil && r.Context().Err() == nil {
+	if err := status.Write(w, head, s.Snapshots()); err != nil && r.Context().Err() == nil {
 		s.Logger.Warn("status was not written to its end", "error", err)
 	}
 }

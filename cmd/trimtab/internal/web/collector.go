@@ -63,6 +63,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			w.listener(l)
 		}
 	}
+	if c.options.XDS != nil {
+		w.xds(c.options.XDS(), time.Now())
+	}
 	if c.options.ConfigState != nil {
 		w.config(c.options.ConfigState())
 	}

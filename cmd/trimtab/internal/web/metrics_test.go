@@ -79,12 +79,24 @@ trimtab_backend_state{backend="ws2?",pool="ws",state="unknown"} 1
 # HELP trimtab_source_up 1 while the backend's newest poll brought a load report.
 # TYPE trimtab_source_up gauge
 trimtab_source_up{backend="ws1",pool="ws",source="http:{address}/load"} 1
+# HELP trimtab_xds_connected_nodes Clients of the xDS server that are connected.
+# TYPE trimtab_xds_connected_nodes gauge
+trimtab_xds_connected_nodes{view="envoy"} 2
+trimtab_xds_connected_nodes{view="grpc"} 0
+# HELP trimtab_xds_responses_total Responses that clients have answered: ack for those taken, nack for those refused.
+# TYPE trimtab_xds_responses_total counter
+trimtab_xds_responses_total{result="ack",type="eds"} 8
+trimtab_xds_responses_total{result="nack",type="eds"} 1
+# HELP trimtab_xds_streams Discovery streams that are open.
+# TYPE trimtab_xds_streams gauge
+trimtab_xds_streams 2
 # HELP trimtab_target_apply_failures_total Plans that could not be carried out.
 # TYPE trimtab_target_apply_failures_total counter
 trimtab_target_apply_failures_total{pool="ws",target="haproxy:/s"} 1
 `
 	if err := testutil.GatherAndCompare(registry(t, o), strings.NewReader(want),
-		"trimtab_backend_score", "trimtab_backend_state", "trimtab_source_up", "trimtab_target_apply_failures_total"); err != nil {
+		"trimtab_backend_score", "trimtab_backend_state", "trimtab_source_up", "trimtab_target_apply_failures_total",
+		"trimtab_xds_connected_nodes", "trimtab_xds_responses_total", "trimtab_xds_streams"); err != nil {
 		t.Error(err)
 	}
 }

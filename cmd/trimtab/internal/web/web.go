@@ -18,6 +18,8 @@ import (
 	"github.com/trimtab-lb/trimtab/haproxy/agentcheck"
 	"github.com/trimtab-lb/trimtab/scorer/source"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
+	"github.com/trimtab-lb/trimtab/xds"
+	"github.com/trimtab-lb/trimtab/xds/discovery"
 )
 
 // Options are what the server needs of the daemon. Snapshots is required; the
@@ -46,6 +48,8 @@ type Options struct {
 	// are none.
 	Proxies   func() []Proxy
 	Listeners func() []Listener
+	// XDS says who takes its configuration from the xDS server. nil: there is none.
+	XDS func() XDS
 	// Version is the program's.
 	Version string
 	// Registry receives the metrics. Default: one of the server's own.
@@ -89,6 +93,14 @@ type Proxy struct {
 type Listener struct {
 	Name string
 	agentcheck.Stats
+}
+
+// XDS is the server of Envoys and gRPC clients.
+type XDS struct {
+	// Listen is its address as configured.
+	Listen   string
+	Nodes    []xds.Node
+	Counters discovery.Counters
 }
 
 type server struct{ Options }

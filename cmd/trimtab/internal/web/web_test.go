@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/client"
@@ -24,6 +25,8 @@ import (
 	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/scorer/source"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
+	"github.com/trimtab-lb/trimtab/xds"
+	"github.com/trimtab-lb/trimtab/xds/discovery"
 )
 
 func good() *tuner.Snapshot {
@@ -64,6 +67,18 @@ func options(snaps ...*tuner.Snapshot) Options {
 		Snapshots: func() []*tuner.Snapshot { return snaps },
 		Proxies:   func() []Proxy { return []Proxy{{"haproxy:/s", haproxy.Stats{Polls: 4}}} },
 		Listeners: func() []Listener { return []Listener{{"agent_check::9901", agentcheck.Stats{Answered: 3}}} },
+		XDS: func() XDS {
+			return XDS{
+				Listen: ":18000",
+				Nodes: []xds.Node{
+					{NodeStatus: discovery.NodeStatus{ID: "edge-1", View: "envoy", Connected: time.Now()}, LastReport: time.Now()},
+					{NodeStatus: discovery.NodeStatus{ID: "edge-2", View: "envoy", Connected: time.Now()}},
+				},
+				Counters: discovery.Counters{Streams: 2, Types: map[string]discovery.TypeCounters{
+					resourcev3.EndpointType: {Responses: 10, Acks: 8, Nacks: 1},
+				}},
+			}
+		},
 		Polls: func() []Polls {
 			return []Polls{{Pool: "ws", Source: "http:{address}/load", Backends: []source.BackendStatus{
 				{Backend: "ws1", Polled: true, Polls: 9, Reports: 8, Failures: 1, Dropped: map[source.Reason]uint64{source.Percent: 2}},

@@ -1,0 +1,77 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/web"
+	"github.com/trimtab-lb/trimtab/scorer/tuner"
+	"github.com/trimtab-lb/trimtab/xds"
+	"github.com/trimtab-lb/trimtab/xds/resource"
+)
+
+// addServed adds a target that takes its weights from the xDS server.
+func (p *pool) addServed(t config.Target, server *xds.Server, who *members) (err error) {
+	var target *xds.Target
+	if t.Envoy != nil {
+		target, err = server.EnvoyTarget(p.config.Name, envoyOptions(p.config, t.Envoy))
+	} else {
+		target, err = server.GRPCTarget(p.config.Name, t.GRPC.Service)
+	}
+	if err != nil {
+		return err
+	}
+	p.served = append(p.served, target)
+	p.restores = append(p.restores, target.Restore)
+	p.options.Targets = append(p.options.Targets, tuner.NamedTarget{Name: target.Name(), Target: target})
+	who.followers = append(who.followers, target.SetBackends)
+	return nil
+}
+
+func envoyOptions(c config.Pool, e *config.Envoy) xds.EnvoyOptions {
+	policy := resource.LeastRequest
+	if e.Policy == config.EnvoyRoundRobin {
+		policy = resource.RoundRobin
+	}
+	out := xds.EnvoyOptions{
+		Cluster:   resource.ClusterConfig{Name: e.Cluster, Kind: c.Kind, Policy: policy},
+		Balancing: resource.Balancing{Policy: policy, ActiveRequestBias: e.Bias},
+	}
+	if e.Bias != 1 {
+		out.Cluster.ActiveRequestBias = &e.Bias
+	}
+	if h := e.HealthCheck; h != nil {
+		out.Cluster.HealthCheck = &resource.HealthCheck{Interval: h.Interval}
+		out.Cluster.CloseOnFailure = h.CloseConnections
+	}
+	if l := e.Listener; l != nil {
+		out.Listener = &resource.ListenerConfig{Name: e.Cluster, Address: l.Address, Cluster: e.Cluster, TCP: l.Protocol == config.ProtocolTCP}
+	}
+	return out
+}
+
+// newXDS opens the xDS server of a configuration, nil without one.
+func newXDS(c *config.XDS, log *slog.Logger) (*xds.Server, error) {
+	if c == nil {
+		return nil, nil
+	}
+	options := xds.Options{
+		Listen: c.Listen, Nodes: c.Nodes, ReportInterval: c.ReportPeriod, MaxStreams: c.MaxStreams, Logger: log,
+	}
+	if t := c.TLS; t != nil {
+		options.TLS = &xds.TLS{Cert: t.Cert, Key: t.Key, ClientCA: t.ClientCA, Clients: t.Clients}
+	}
+	return xds.Listen(context.Background(), options)
+}
+
+// xdsClients says who takes its configuration from the xDS server, nil without
+// one.
+func (d *Daemon) xdsClients() func() web.XDS {
+	if d.xds == nil {
+		return nil
+	}
+	return func() web.XDS {
+		return web.XDS{Listen: d.served.Listen, Nodes: d.xds.Nodes(), Counters: d.xds.Counters()}
+	}
+}

@@ -1,0 +1,58 @@
+package xdsclient
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+)
+
+// WriteTable writes a row for each resource and each endpoint.
+func (d Dump) WriteTable(w io.Writer) error {
+	var text strings.Builder
+	out := tabwriter.NewWriter(&text, 0, 8, 2, ' ', 0)
+	row := func(cells ...any) { fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cells...) }
+	row("TYPE", "NAME", "VERSION", "ADDRESS", "WEIGHT", "SHARE", "HEALTH")
+	for _, all := range d.resources {
+		for _, r := range all.list {
+			kind, name, version := all.kind.String(), printable(r.name), printable(r.version)
+			assignment, ok := r.message.(*endpointv3.ClusterLoadAssignment)
+			if !ok {
+				row(kind, name, version, "", "", "", "")
+				continue
+			}
+			list := endpointsOf(assignment)
+			if len(list) == 0 {
+				row(kind, name, version, "no endpoints", "", "", "")
+			}
+			for _, e := range list {
+				share := "-"
+				if e.usable {
+					share = fmt.Sprintf("%.1f %%", 100*e.share)
+				}
+				row(kind, name, version, printable(e.address), fmt.Sprint(e.weight), share, e.health)
+				kind, name, version = "", "", ""
+			}
+		}
+	}
+	_ = out.Flush() // a builder takes everything
+	for line := range strings.Lines(text.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return fmt.Errorf("write the table: %w", err)
+		}
+	}
+	return nil
+}
+
+// printable keeps other programs' words from breaking a table or a terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
