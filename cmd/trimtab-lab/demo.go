@@ -18,7 +18,9 @@ import (
 
 type demoCommand struct {
 	Trimtab  string        `help:"The trimtab to demonstrate; by default the one beside this program, else the one in PATH." placeholder:"PATH"`
+	Proxy    demo.Proxy    `enum:"haproxy,envoy" default:"haproxy" help:"What to show it on: haproxy or envoy."`
 	HAProxy  string        `name:"haproxy" help:"The HAProxy to use; by default the system's." placeholder:"PATH"`
+	Envoy    string        `help:"The Envoy to use; by default the one that TRIMTAB_ENVOY names, else the one that .ci/envoy has set up." placeholder:"PATH"`
 	Seed     uint64        `default:"1" help:"Seed of the trace."`
 	Warmup   time.Duration `help:"Time to learn, not counted (45s)." placeholder:"DURATION"`
 	Measure  time.Duration `help:"Time that is counted (1m)." placeholder:"DURATION"`
@@ -79,7 +81,10 @@ func (c demoCommand) options() (demo.Options, error) {
 	if c.Demand > 0 {
 		opts.MeanDemand = c.Demand
 	}
-	opts.Seed, opts.HAProxy = c.Seed, c.HAProxy
+	opts.Seed, opts.Proxy, opts.Binary = c.Seed, c.Proxy, c.HAProxy
+	if c.Proxy == demo.Envoy {
+		opts.Binary = c.Envoy
+	}
 	var err error
 	if opts.Trimtab, err = findTrimtab(c.Trimtab); err != nil {
 		return demo.Options{}, err

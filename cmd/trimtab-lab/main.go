@@ -1,7 +1,7 @@
-// Command trimtab-lab judges tuning: it runs real HAProxies in front of
-// emulated backends, under load that can be repeated.
+// Command trimtab-lab judges tuning: it runs real HAProxies and Envoys
+// in front of emulated backends, under load that can be repeated.
 //
-//	trimtab-lab demo     what trimtab does to a tail, shown on three HAProxies
+//	trimtab-lab demo     what trimtab does to a tail, shown on three proxies side by side
 //	trimtab-lab serve    emulated backends, for experiments of one's own
 //	trimtab-lab load     open-loop load on any URL
 //
@@ -46,7 +46,7 @@ type env struct {
 
 // commands are the command line.
 type commands struct {
-	Demo  demoCommand  `cmd:"" help:"Show on three real HAProxies what trimtab does, in less than five minutes."`
+	Demo  demoCommand  `cmd:"" help:"Show on three real HAProxies or Envoys what trimtab does, in less than five minutes."`
 	Serve serveCommand `cmd:"" help:"Serve emulated backends until interrupted."`
 	Load  loadCommand  `cmd:"" help:"Put open-loop load on a URL and report latencies."`
 }
@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, e env) int {
 	exited := -1
 	var line commands
 	parser, err := kong.New(&line, kong.Name("trimtab-lab"),
-		kong.Description("Judges tuning with real HAProxies, emulated backends and load that can be repeated."),
+		kong.Description("Judges tuning with real proxies, emulated backends and load that can be repeated."),
 		kong.Writers(e.out, e.err), kong.UsageOnError(), kong.Exit(func(code int) { exited = code }))
 	if err != nil {
 		return failed(e, err, exitFailed)

@@ -42,6 +42,7 @@ func TestExitCodes(t *testing.T) {
 		{"demo --warmup=-1s", exitUsage, "must not be negative"},
 		{"demo --trimtab /nonexistent/trimtab", exitFailed, "--trimtab"},
 		{"demo -o xml", exitUsage, "output"},
+		{"demo --proxy nginx", exitUsage, "proxy"},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			code, out, errs := called(t, t.Context(), strings.Fields(test.args)...)

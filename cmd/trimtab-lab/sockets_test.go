@@ -20,7 +20,7 @@ func TestWebSocketsMoveNoWeight(t *testing.T) {
 	_, err := instance.Find()
 	needed(t, err)
 	trimtab := builtTrimtab(t)
-	s, err := stack.Start(t.Context(), stack.Options{Backends: []backend.Config{
+	s, err := stack.StartHAProxy(t.Context(), stack.HAProxyOptions{Backends: []backend.Config{
 		{Cores: 4, SocketLife: 2 * time.Second, Seed: 1},
 		{Cores: 4, SocketLife: 4 * time.Second, Seed: 2},
 		{Cores: 4, SocketLife: 8 * time.Second, Seed: 3},
@@ -34,7 +34,7 @@ func TestWebSocketsMoveNoWeight(t *testing.T) {
 		}
 	}()
 	var said bytes.Buffer
-	child := exec.CommandContext(t.Context(), trimtab, "attach", "--socket", s.Socket(), "--apply", "-o", "json")
+	child := exec.CommandContext(t.Context(), trimtab, "attach", "--socket", s.Socket, "--apply", "-o", "json")
 	child.Stdout, child.Stderr = &said, &said
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestWebSocketsMoveNoWeight(t *testing.T) {
 	go func() {
 		var err error
 		got, err = load.RunSockets(ctx, load.SocketOptions{
-			URL: "ws://" + s.Addr() + "/ws", Seed: 1, Rate: 40, Count: 1000, Every: time.Second, Demand: time.Millisecond,
+			URL: "ws://" + s.Addr + "/ws", Seed: 1, Rate: 40, Count: 1000, Every: time.Second, Demand: time.Millisecond,
 		})
 		sockets <- err
 	}()
@@ -61,7 +61,7 @@ func TestWebSocketsMoveNoWeight(t *testing.T) {
 			}
 			watching = false
 		case <-ticker.C:
-			servers, err := s.Servers(t.Context())
+			servers, err := s.Proxy.Servers(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

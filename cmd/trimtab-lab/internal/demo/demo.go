@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/backend"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/stack"
 )
 
@@ -26,8 +25,8 @@ func Run(ctx context.Context, opts Options, display Display) (_ Result, err erro
 	if err != nil {
 		return Result{}, err
 	}
-	display.Note(fmt.Sprintf("5 backends of 8, 8, 4, 4 and 2 cores, %.0f requests/s of %v each: %.0f %% load; %s",
-		opts.rate(), opts.MeanDemand, 100*loadShare, opts.Scheduling))
+	display.Note(fmt.Sprintf("%s; 5 backends of 8, 8, 4, 4 and 2 cores, %.0f requests/s of %v each: %.0f %% load; %s",
+		opts.Proxy.title(), opts.rate(), opts.MeanDemand, 100*loadShare, opts.Scheduling))
 
 	entries, err := startStacks(ctx, opts)
 	defer func() { err = errors.Join(err, closeStacks(entries)) }()
@@ -38,13 +37,9 @@ func Run(ctx context.Context, opts Options, display Display) (_ Result, err erro
 	var attached *tuner
 	for _, e := range entries {
 		stacks = append(stacks, e.stack)
-		if e.name != Trimtab {
-			continue
+		if e.tuner != nil {
+			attached = e.tuner
 		}
-		if attached, err = startTuner(opts.Trimtab, e.stack.Socket()); err != nil {
-			return Result{}, err
-		}
-		defer func() { err = errors.Join(err, attached.stop()) }()
 	}
 	compare, err := stack.Compare(ctx, trace, stacks...)
 	if err != nil {
@@ -62,27 +57,14 @@ func Run(ctx context.Context, opts Options, display Display) (_ Result, err erro
 // startStacks starts all stacks at once and returns those that are running,
 // also with an error.
 func startStacks(ctx context.Context, opts Options) ([]*entry, error) {
-	plan := []struct {
-		name    string
-		weights []int
-	}{{Untouched, equal()}, {Trimtab, equal()}, {Known, known()}}
-	if opts.Trimtab == "" {
-		plan = append(plan[:1], plan[2])
-	}
-	entries := make([]*entry, len(plan))
+	roles := opts.roles()
+	entries := make([]*entry, len(roles))
 	var group errgroup.Group
-	for i, p := range plan {
+	for i, r := range roles {
 		group.Go(func() error {
-			var backends []backend.Config
-			for _, c := range cores() {
-				backends = append(backends, backend.Config{Cores: c, ReportWindow: reportWindow})
-			}
-			s, err := stack.Start(ctx, stack.Options{Backends: backends, Weights: p.weights, Binary: opts.HAProxy})
-			if err != nil {
-				return err
-			}
-			entries[i] = &entry{name: p.name, stack: s}
-			return nil
+			var err error
+			entries[i], err = opts.start(ctx, r)
+			return err
 		})
 	}
 	err := group.Wait()
@@ -99,7 +81,7 @@ func closeStacks(entries []*entry) error {
 	errs := make([]error, len(entries))
 	var closing sync.WaitGroup
 	for i, e := range entries {
-		closing.Go(func() { errs[i] = e.stack.Close() })
+		closing.Go(func() { errs[i] = e.close() })
 	}
 	closing.Wait()
 	return errors.Join(errs...)
@@ -135,7 +117,7 @@ func (s *show) run(ctx context.Context) (Result, error) {
 
 func (s *show) acts(ctx context.Context) error {
 	s.result = Result{
-		Seed: s.opts.Seed, Rate: s.opts.rate(), MeanDemandMS: ms(s.opts.MeanDemand),
+		Proxy: s.opts.Proxy, Seed: s.opts.Seed, Rate: s.opts.rate(), MeanDemandMS: ms(s.opts.MeanDemand),
 		Cores: cores(), Scheduling: string(s.opts.Scheduling),
 	}
 	if err := s.compare.Wait(ctx, s.opts.Warmup); err != nil {

@@ -28,7 +28,7 @@ func TestPlainWritesNowAndThen(t *testing.T) {
 	if got := strings.Count(out.String(), "first act"); got != 3 {
 		t.Errorf("shown %d times in 12 s, want 3", got)
 	}
-	for _, s := range []string{"133.3 ms", "s1:241", "0:10   33 %, 0:20 left", "s3 is well again"} {
+	for _, s := range []string{"133.3 ms", "s1:241", "s2:out", "0:10   33 %, 0:20 left", "s3 is well again"} {
 		if !strings.Contains(out.String(), s) {
 			t.Errorf("no %q in:\n%s", s, out.String())
 		}

@@ -1,8 +1,11 @@
-// Package demo shows on real HAProxies what trimtab is for.
+// Package demo shows on real proxies, HAProxies or Envoys, what trimtab is for.
 //
-//	                 ┌▶ HAProxy, untouched (100 each) ──▶ 8 8 4 4 2 cores
-//	one trace ───────┼▶ HAProxy ◀── trimtab attach ─────▶ 8 8 4 4 2 cores
-//	                 └▶ HAProxy, known capacities ──────▶ 8 8 4 4 2 cores
+//	                 ┌▶ proxy, untouched (100 each) ──▶ 8 8 4 4 2 cores
+//	one trace ───────┼▶ proxy ◀── trimtab ────────────▶ 8 8 4 4 2 cores
+//	                 └▶ proxy, known capacities ──────▶ 8 8 4 4 2 cores
+//
+// trimtab has what everybody has: HAProxy's stats socket (`trimtab attach`), or
+// what Envoy counts and reports to its xDS server (`trimtab run`).
 //
 // First act, after a warm-up in which trimtab learns: who has which latency.
 // Second act: one backend answers 500 at once, and is well again after a while.

@@ -11,12 +11,14 @@ import (
 
 // Options say how the demo is run. Zero durations mean those of Defaults.
 type Options struct {
+	// Proxy is what the demo is shown on, HAProxy by default.
+	Proxy Proxy
 	// Trimtab is the path of the program under demonstration. "" leaves its
-	// HAProxy out, to judge the lab itself.
+	// proxy out, to judge the lab itself.
 	Trimtab string
-	// HAProxy is the path of HAProxy, "" for the system's.
-	HAProxy string
-	Seed    uint64
+	// Binary is the path of the proxy, "" for the one that is found.
+	Binary string
+	Seed   uint64
 	// MeanDemand is the mean work of a request. The rate follows from it.
 	MeanDemand time.Duration
 	// Warmup is not counted, Measure is.
@@ -32,7 +34,7 @@ type Options struct {
 // one measurement has to be repeated.
 func Defaults() Options {
 	return Options{
-		Seed: 1, MeanDemand: 20 * time.Millisecond,
+		Proxy: HAProxy, Seed: 1, MeanDemand: 20 * time.Millisecond,
 		Warmup: 45 * time.Second, Measure: time.Minute,
 		Fail: 25 * time.Second, Return: 40 * time.Second,
 		Scheduling: realtime.Normal,
@@ -51,6 +53,12 @@ const grace = 3 * time.Second
 
 func (o *Options) setDefaults() error {
 	d := Defaults()
+	if o.Proxy == "" {
+		o.Proxy = d.Proxy
+	}
+	if o.Proxy != HAProxy && o.Proxy != Envoy {
+		return fmt.Errorf("demo: proxy %q is neither %s nor %s", o.Proxy, HAProxy, Envoy)
+	}
 	for _, v := range []struct {
 		to      *time.Duration
 		initial time.Duration
@@ -81,7 +89,7 @@ const (
 // cores are the backends' capacities.
 func cores() []float64 { return []float64{8, 8, 4, 4, 2} }
 
-// equal and known are HAProxy's weights of who knows nothing and who knows all.
+// equal and known are the weights of who knows nothing and who knows all.
 func equal() []int { return []int{100, 100, 100, 100, 100} }
 func known() []int { return []int{256, 256, 128, 128, 64} }
 

@@ -3,6 +3,7 @@ package demo
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -34,7 +35,11 @@ func (p *Plain) Show(v View) {
 	}
 	b.WriteString("      weights ")
 	for _, s := range v.Backends {
-		fmt.Fprintf(&b, " %s:%d", s.Name, s.Weight)
+		weight := strconv.Itoa(s.Weight)
+		if s.Out {
+			weight = "out"
+		}
+		fmt.Fprintf(&b, " %s:%s", s.Name, weight)
 	}
 	b.WriteString("  utilization ")
 	for _, s := range v.Backends {

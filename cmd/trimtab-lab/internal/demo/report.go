@@ -11,7 +11,7 @@ import (
 func (r Result) Write(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	line := func(cells ...string) { _, _ = fmt.Fprintln(w, strings.Join(cells, "\t")+"\t") }
-	line("weights", "p50 ms", "p99 ms", "p99.9 ms", "errors", "imbalance", "HAProxy's weights", "sent late p99 ms", "max", "answers late p99 ms", "HAProxy cores")
+	line("weights", "p50 ms", "p99 ms", "p99.9 ms", "errors", "imbalance", r.Proxy.title()+"'s weights", "sent late p99 ms", "max", "answers late p99 ms", r.Proxy.title()+" cores")
 	for _, s := range r.Stacks {
 		line(s.Name, fmt.Sprintf("%.1f", s.P50), fmt.Sprintf("%.1f", s.P99), fmt.Sprintf("%.1f", s.P999),
 			fmt.Sprint(s.Errors), fmt.Sprintf("%.2f", s.Imbalance), strings.Trim(fmt.Sprint(s.Weights), "[]"),

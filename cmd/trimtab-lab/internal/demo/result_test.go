@@ -10,9 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func found(untouched, trimtab, known, errorShare float64, valid bool) Result {
+func found(p Proxy, untouched, trimtab, known, errorShare float64, valid bool) Result {
 	return Result{
-		Valid: valid, Attempts: 1,
+		Proxy: p, Valid: valid, Attempts: 1,
 		Stacks: []Stack{
 			{Name: Untouched, P99: untouched, Weights: []int{100, 100}},
 			{Name: Trimtab, P99: trimtab, Weights: []int{256, 128}},
@@ -31,12 +31,14 @@ func TestJudge(t *testing.T) {
 		passed bool
 		says   []string
 	}{
-		"all reached":     {found(133, 94.4, 94.2, 0.005, true), true, []string{"0.710, to be at most 0.75: reached", "1.002, to be at most 1.06: reached", "0.50 %, to be at most 1 %: reached", "\nvalid:"}},
-		"not the known":   {found(133, 101, 94.2, 0.005, true), false, []string{"1.072, to be at most 1.06: MISSED"}},
-		"not untouched":   {found(100, 76, 75, 0.005, true), false, []string{"0.760, to be at most 0.75: MISSED"}},
-		"too many errors": {found(133, 94.4, 94.2, 0.011, true), false, []string{"1.10 %, to be at most 1 %: MISSED"}},
-		"invalid":         {found(133, 94.4, 94.2, 0.005, false), false, []string{"INVALID, so nothing above counts"}},
-		"nothing known":   {found(133, 94.4, 0, 0.005, true), false, nil},
+		"all reached":     {found(HAProxy, 133, 94.4, 94.2, 0.005, true), true, []string{"0.710, to be at most 0.75: reached", "1.002, to be at most 1.06: reached", "0.50 %, to be at most 1 %: reached", "\nvalid:"}},
+		"not the known":   {found(HAProxy, 133, 101, 94.2, 0.005, true), false, []string{"1.072, to be at most 1.06: MISSED"}},
+		"not untouched":   {found(HAProxy, 100, 76, 75, 0.005, true), false, []string{"0.760, to be at most 0.75: MISSED"}},
+		"too many errors": {found(HAProxy, 133, 94.4, 94.2, 0.011, true), false, []string{"1.10 %, to be at most 1 %: MISSED"}},
+		"invalid":         {found(HAProxy, 133, 94.4, 94.2, 0.005, false), false, []string{"INVALID, so nothing above counts"}},
+		"envoy reached":   {found(Envoy, 170, 112, 119, 0.005, true), true, []string{"0.659, to be at most 0.70: reached", "0.941, to be at most 1.00: reached", "Envoy's weights"}},
+		"envoy missed":    {found(Envoy, 150, 112, 111, 0.005, true), false, []string{"0.747, to be at most 0.70: MISSED", "1.009, to be at most 1.00: MISSED"}},
+		"nothing known":   {found(HAProxy, 133, 94.4, 0, 0.005, true), false, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := test.result
@@ -58,7 +60,7 @@ func TestJudge(t *testing.T) {
 }
 
 func TestResultIsReadBackFromJSON(t *testing.T) {
-	want := found(133, 94.4, 94.2, 0.005, true)
+	want := found(HAProxy, 133, 94.4, 94.2, 0.005, true)
 	want.LabCPU = some(math.NaN())
 	want.judge()
 	text, err := json.Marshal(want)

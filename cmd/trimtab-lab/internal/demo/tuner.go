@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -18,21 +19,26 @@ const (
 	stopTimeout = 6 * time.Second
 	// maxSaid is how much of a child's output is kept for an error.
 	maxSaid = 16 << 10
+	// startTimeout is how long trimtab has to listen, and listenPeriod how often
+	// that is tried.
+	startTimeout = 10 * time.Second
+	listenPeriod = 10 * time.Millisecond
 )
 
-// tuner is `trimtab attach --apply` as a child process: the same that a person
-// would start, with nothing but the socket.
+// tuner is trimtab as a child process, started as a person would.
 type tuner struct {
 	cmd  *exec.Cmd
 	said tail
+	// dir, unless it is "", is removed when it has ended.
+	dir string
 	// done is closed when it has ended; err is then why.
 	done chan struct{}
 	err  error
 }
 
-func startTuner(path, socket string) (*tuner, error) {
+func startTuner(path string, args ...string) (*tuner, error) {
 	t := &tuner{done: make(chan struct{})}
-	t.cmd = exec.Command(path, "attach", "--socket", socket, "--apply")
+	t.cmd = exec.Command(path, args...)
 	t.cmd.Stdout, t.cmd.Stderr = &t.said, &t.said
 	t.cmd.SysProcAttr = childAttributes()
 	started := make(chan error)
@@ -62,12 +68,46 @@ func (t *tuner) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case <-t.done:
-		return fmt.Errorf("%s ended by itself (%w) and said:\n%s", t.cmd, errors.Join(t.err), t.said.String())
+		return t.ended()
+	}
+}
+
+func (t *tuner) ended() error {
+	return fmt.Errorf("%s ended by itself (%w) and said:\n%s", t.cmd, errors.Join(t.err), t.said.String())
+}
+
+// listens returns when somebody can connect to trimtab at that address.
+func (t *tuner) listens(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	tick := time.NewTicker(listenPeriod)
+	defer tick.Stop()
+	for {
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(ctx, "tcp", address)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-tick.C:
+		case <-t.done:
+			return t.ended()
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not listen on %s: %w; it said:\n%s", t.cmd, address, errors.Join(ctx.Err(), err), t.said.String())
+		}
 	}
 }
 
 // stop interrupts the tuner, so that it restores what it found, and waits.
 func (t *tuner) stop() error {
+	err := t.interrupt()
+	if t.dir != "" {
+		err = errors.Join(err, os.RemoveAll(t.dir))
+	}
+	return err
+}
+
+func (t *tuner) interrupt() error {
 	_ = t.cmd.Process.Signal(os.Interrupt)
 	patience := time.NewTimer(stopTimeout)
 	defer patience.Stop()

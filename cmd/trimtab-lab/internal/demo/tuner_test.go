@@ -20,7 +20,7 @@ func script(t *testing.T, text string) string {
 }
 
 func TestTunerThatEndsSaysWhy(t *testing.T) {
-	tuner, err := startTuner(script(t, `echo "cannot $*"; exit 3`), "/run/x.sock")
+	tuner, err := startTuner(script(t, `echo "cannot $*"; exit 3`), "attach", "--socket", "/run/x.sock")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestTunerThatEndsSaysWhy(t *testing.T) {
 	if err == nil {
 		t.Fatal("a tuner that has ended is no error")
 	}
-	for _, s := range []string{"exit status 3", "cannot attach --socket /run/x.sock --apply"} {
+	for _, s := range []string{"exit status 3", "cannot attach --socket /run/x.sock"} {
 		if !strings.Contains(err.Error(), s) {
 			t.Errorf("no %q in: %v", s, err)
 		}
@@ -72,5 +72,22 @@ func TestTunerIsInterrupted(t *testing.T) {
 func TestStartTunerWithoutOne(t *testing.T) {
 	if _, err := startTuner("/nonexistent/trimtab", "s"); err == nil || !strings.Contains(err.Error(), "/nonexistent/trimtab") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestListensSaysWhyNot(t *testing.T) {
+	tuner, err := startTuner(script(t, `echo "address already in use"; exit 1`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := freeAddress(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tuner.listens(t.Context(), at); err == nil || !strings.Contains(err.Error(), "address already in use") {
+		t.Errorf("got %v, want what it said", err)
+	}
+	if err := tuner.stop(); err != nil {
+		t.Errorf("stop of what has ended: %v", err)
 	}
 }

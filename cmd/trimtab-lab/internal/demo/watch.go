@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -10,7 +11,7 @@ import (
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/stack"
 )
 
-// watchPeriod is how often HAProxy's weights are read and the view is renewed.
+// watchPeriod is how often the proxies' weights are read and the view is renewed.
 const watchPeriod = 500 * time.Millisecond
 
 // watcher looks at the stacks while the acts go on: it shows them, and
@@ -30,6 +31,8 @@ type watcher struct {
 type entry struct {
 	name  string
 	stack *stack.Stack
+	// tuner is nil where nobody tunes.
+	tuner *tuner
 
 	mu       sync.Mutex
 	servers  []stack.Server
@@ -46,6 +49,17 @@ type reading struct {
 	out bool
 }
 
+// close stops trimtab first, which may have something to put back.
+func (e *entry) close() error {
+	var err error
+	if e.tuner != nil {
+		err = e.tuner.stop()
+	}
+	return errors.Join(err, e.stack.Close())
+}
+
+// isOut knows HAProxy's states and Envoy's, which has DRAINING for whatever its
+// control plane takes out.
 func isOut(s stack.Server) bool {
 	return s.Weight == 0 || strings.HasPrefix(s.Status, "DRAIN") ||
 		strings.HasPrefix(s.Status, "MAINT") || strings.HasPrefix(s.Status, "DOWN")
@@ -89,7 +103,7 @@ func (w *watcher) run(ctx context.Context) error {
 }
 
 func (e *entry) read(ctx context.Context, at time.Duration) error {
-	servers, err := e.stack.Servers(ctx)
+	servers, err := e.stack.Proxy.Servers(ctx)
 	if err != nil {
 		return err
 	}
@@ -100,7 +114,7 @@ func (e *entry) read(ctx context.Context, at time.Duration) error {
 	return nil
 }
 
-// weights are HAProxy's as last read.
+// weights are the proxy's as last read.
 func (e *entry) weights() []int {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -54,6 +54,9 @@ func TestIsOut(t *testing.T) {
 		{stack.Server{Status: "DRAIN", Weight: 100}, true},
 		{stack.Server{Status: "MAINT", Weight: 100}, true},
 		{stack.Server{Status: "DOWN", Weight: 100}, true},
+		{stack.Server{Status: "HEALTHY", Weight: 1}, false},
+		{stack.Server{Status: "DRAINING", Weight: 650000}, true},
+		{stack.Server{Status: "unknown"}, true},
 	} {
 		if got := isOut(test.server); got != test.want {
 			t.Errorf("%+v: %v", test.server, got)

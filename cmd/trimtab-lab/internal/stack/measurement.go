@@ -21,7 +21,7 @@ type Measurement struct {
 	Imbalance   float64
 	// CompletionLateP99 is how late the backends' answers left.
 	CompletionLateP99 time.Duration
-	// ProxyCPU and LabCPU are cores used by this HAProxy and by this process,
+	// ProxyCPU and LabCPU are cores used by this proxy and by this process,
 	// the latter for all stacks together; NaN where the system does not tell.
 	ProxyCPU, LabCPU float64
 }

@@ -13,62 +13,102 @@ import (
 	"github.com/trimtab-lb/trimtab/haproxy/instance"
 )
 
-// Stack is one HAProxy with its backends, running.
+// Stack is one proxy with its backends, running.
 type Stack struct {
 	Backends []*backend.Backend
-	Proxy    *instance.Instance
+	Proxy    Proxy
+	// Addr is the host:port that the proxy serves at.
+	Addr string
+	// Socket is the path of HAProxy's stats socket, "" of an Envoy.
+	Socket string
 }
 
-// Start starts the backends and then HAProxy. The caller has to call Close.
-func Start(ctx context.Context, opts Options) (_ *Stack, err error) {
+// Proxy is what stands in front of the backends.
+type Proxy interface {
+	// Servers tells what is in force, whoever has set it, in the order of the
+	// configuration.
+	Servers(ctx context.Context) ([]Server, error)
+	// PID is the process that does the work.
+	PID() int
+	// Stop ends it and waits.
+	Stop() error
+}
+
+// Server is what a proxy says of one of its servers.
+type Server struct {
+	Name string
+	// Status is in the proxy's own words.
+	Status string
+	// Weight is the one set: 0 to 256 in HAProxy, 1 and above in Envoy, and 0
+	// there for one that Envoy does not know.
+	Weight int
+	// Current is the streams open now, Total those ever sent there.
+	Current, Total int
+}
+
+// StartHAProxy starts the backends and then HAProxy. The caller has to call
+// Close.
+func StartHAProxy(ctx context.Context, opts HAProxyOptions) (_ *Stack, err error) {
 	if err := opts.setDefaults(); err != nil {
 		return nil, err
 	}
-	s := &Stack{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.Close())
-		}
-	}()
-	var addrs []string
-	for _, cfg := range opts.Backends {
-		b, err := backend.Start(ctx, cfg)
-		if err != nil {
-			return nil, fmt.Errorf("stack: %w", err)
-		}
-		s.Backends = append(s.Backends, b)
-		addrs = append(addrs, b.Addr())
+	backends, err := startBackends(ctx, opts.Backends)
+	if err != nil {
+		return nil, err
 	}
-	s.Proxy, err = instance.Start(ctx, instance.Options{
-		Binary: opts.Binary, Dir: opts.Dir, Config: opts.config(addrs), Listeners: 1,
+	in, err := instance.Start(ctx, instance.Options{
+		Binary: opts.Binary, Dir: opts.Dir, Config: opts.config(addresses(backends)), Listeners: 1,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("stack: %w", err)
+		return nil, errors.Join(fmt.Errorf("stack: %w", err), closeBackends(backends))
 	}
-	return s, nil
+	return BehindHAProxy(in, backends...), nil
 }
 
-// Addr is the host:port that HAProxy serves at.
-func (s *Stack) Addr() string { return s.Proxy.Addr(0) }
+// BehindHAProxy is the stack of a HAProxy with a configuration of its own: load
+// goes to its first listener, and the backends are the servers of the section
+// [Pool]. The stack closes all of them.
+func BehindHAProxy(in *instance.Instance, backends ...*backend.Backend) *Stack {
+	return &Stack{Backends: backends, Proxy: haproxy{in}, Addr: in.Addr(0), Socket: in.Socket()}
+}
 
 // URL is where load goes.
-func (s *Stack) URL() string { return "http://" + s.Addr() + "/" }
+func (s *Stack) URL() string { return "http://" + s.Addr + "/" }
 
-// Socket is the path of HAProxy's stats socket.
-func (s *Stack) Socket() string { return s.Proxy.Socket() }
-
-// Close stops HAProxy and the backends and waits for them.
+// Close stops the proxy and the backends and waits for them.
 func (s *Stack) Close() error {
-	errs := make([]error, len(s.Backends)+1)
-	if s.Proxy != nil {
-		errs[0] = s.Proxy.Stop()
+	return errors.Join(s.Proxy.Stop(), closeBackends(s.Backends))
+}
+
+// startBackends starts all or none.
+func startBackends(ctx context.Context, configs []backend.Config) ([]*backend.Backend, error) {
+	var all []*backend.Backend
+	for _, c := range configs {
+		b, err := backend.Start(ctx, c)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("stack: %w", err), closeBackends(all))
+		}
+		all = append(all, b)
 	}
+	return all, nil
+}
+
+func closeBackends(backends []*backend.Backend) error {
+	errs := make([]error, len(backends))
 	var closing sync.WaitGroup
-	for i, b := range s.Backends {
-		closing.Go(func() { errs[i+1] = b.Close() })
+	for i, b := range backends {
+		closing.Go(func() { errs[i] = b.Close() })
 	}
 	closing.Wait()
 	return errors.Join(errs...)
+}
+
+func addresses(backends []*backend.Backend) []string {
+	all := make([]string, len(backends))
+	for i, b := range backends {
+		all[i] = b.Addr()
+	}
+	return all
 }
 
 // usage is what the backends had done at an instant.

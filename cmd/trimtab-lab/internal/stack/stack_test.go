@@ -12,7 +12,8 @@ import (
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/backend"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/load"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/realtime"
-	"github.com/trimtab-lb/trimtab/haproxy/instance"
+	haproxyinstance "github.com/trimtab-lb/trimtab/haproxy/instance"
+	envoyinstance "github.com/trimtab-lb/trimtab/xds/instance"
 )
 
 func TestMain(m *testing.M) {
@@ -20,17 +21,36 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func started(t *testing.T, opts Options) *Stack {
+func started(t *testing.T, opts HAProxyOptions) *Stack {
 	t.Helper()
-	if _, err := instance.Find(); err != nil {
+	return running(t, haproxyinstance.Find, func(ctx context.Context) (*Stack, error) { return StartHAProxy(ctx, opts) })
+}
+
+func startedEnvoy(t *testing.T, opts EnvoyOptions) *Stack {
+	t.Helper()
+	return running(t, envoyinstance.Find, func(ctx context.Context) (*Stack, error) { return StartEnvoy(ctx, opts) })
+}
+
+// found returns a proxy's path. The test is skipped where it is missing, but not
+// where all has to be there.
+func found(t *testing.T, find func() (string, error)) string {
+	t.Helper()
+	path, err := find()
+	if err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)
 		}
 		t.Skip(err)
 	}
+	return path
+}
+
+func running(t *testing.T, find func() (string, error), start func(context.Context) (*Stack, error)) *Stack {
+	t.Helper()
+	found(t, find)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	s, err := Start(ctx, opts)
+	s, err := start(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,8 +69,8 @@ func farm() []backend.Config {
 
 // Known capacities beat equal weights: the order that everything is judged by.
 func TestKnownWeightsBeatEqualOnes(t *testing.T) {
-	equal := started(t, Options{Backends: farm()})
-	known := started(t, Options{Backends: farm(), Weights: []int{256, 256, 128, 128, 64}})
+	equal := started(t, HAProxyOptions{Backends: farm()})
+	known := started(t, HAProxyOptions{Backends: farm(), Weights: []int{256, 256, 128, 128, 64}})
 	// 26 cores at 70 %; demands three times those of the demo cost a third.
 	shape := load.Shape{Seed: 1, Rate: 0.7 * 26 / 0.06, MeanDemand: 60 * time.Millisecond}
 	got, err := Run(t.Context(), shape, 2*time.Second, 8*time.Second, equal, known)
@@ -86,7 +106,7 @@ func TestKnownWeightsBeatEqualOnes(t *testing.T) {
 // leastconn sends most of the work to a backend that fails fast, since that
 // one is always idle.
 func TestFailFastBackendIsABlackHole(t *testing.T) {
-	s := started(t, Options{Backends: []backend.Config{{Cores: 4}, {Cores: 4}, {Cores: 4}}})
+	s := started(t, HAProxyOptions{Backends: []backend.Config{{Cores: 4}, {Cores: 4}, {Cores: 4}}})
 	trace, err := load.Poisson(load.Shape{Seed: 1, Rate: 140, MeanDemand: 50 * time.Millisecond, Length: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
@@ -122,11 +142,11 @@ func TestFailFastBackendIsABlackHole(t *testing.T) {
 }
 
 func TestWebSocketsThroughHAProxy(t *testing.T) {
-	s := started(t, Options{Backends: []backend.Config{
+	s := started(t, HAProxyOptions{Backends: []backend.Config{
 		{Cores: 4, SocketLife: 100 * time.Millisecond, Seed: 1},
 		{Cores: 4, SocketLife: time.Second, Seed: 2},
 	}})
-	url := "ws://" + s.Addr() + "/ws"
+	url := "ws://" + s.Addr + "/ws"
 	c, resp, err := websocket.Dial(t.Context(), url, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -157,14 +177,14 @@ func TestWebSocketsThroughHAProxy(t *testing.T) {
 }
 
 func TestServersTellsWhatIsInForce(t *testing.T) {
-	for name, opts := range map[string]Options{
+	for name, opts := range map[string]HAProxyOptions{
 		"http":  {Backends: []backend.Config{{Name: "a", Cores: 1}, {Cores: 1}}, Weights: []int{7, 256}, Slots: 2},
 		"tcp":   {Backends: []backend.Config{{Name: "a", Cores: 1}, {Cores: 1}}, Weights: []int{7, 256}, Slots: 2, Mode: "tcp", Balance: "roundrobin"},
 		"lines": {Backends: []backend.Config{{Name: "a", Cores: 1}, {Cores: 1}}, Weights: []int{7, 256}, Slots: 2, Balance: "random(2)", Lines: []string{"option httpchk GET /health"}, ServerOptions: "check inter 1s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := started(t, opts)
-			got, err := s.Servers(t.Context())
+			got, err := s.Proxy.Servers(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -177,13 +197,13 @@ func TestServersTellsWhatIsInForce(t *testing.T) {
 }
 
 func TestStartRefusesWhatCannotWork(t *testing.T) {
-	for _, opts := range []Options{
+	for _, opts := range []HAProxyOptions{
 		{},
 		{Backends: farm(), Weights: []int{1}},
 		{Backends: []backend.Config{{Cores: -1}}},
 		{Backends: farm(), Balance: "nonsense"},
 	} {
-		if s, err := Start(t.Context(), opts); err == nil {
+		if s, err := StartHAProxy(t.Context(), opts); err == nil {
 			_ = s.Close()
 			t.Errorf("%+v was started", opts)
 		}

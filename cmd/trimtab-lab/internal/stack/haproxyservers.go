@@ -10,27 +10,22 @@ import (
 	"strconv"
 	"strings"
 	"time"
-)
 
-// Server is what HAProxy says of one of its servers.
-type Server struct {
-	Name   string
-	Status string
-	// Weight is the one set, 0 to 256.
-	Weight int
-	// Current is the streams open now, Total those ever sent there.
-	Current, Total int
-}
+	"github.com/trimtab-lb/trimtab/haproxy/instance"
+)
 
 // serversTimeout bounds one look at the stats socket.
 const serversTimeout = 2 * time.Second
 
-// Servers asks HAProxy for its servers, in order of configuration. It has a
-// connection of its own, to see what is in force whoever has set it.
-func (s *Stack) Servers(ctx context.Context) ([]Server, error) {
-	servers, err := askServers(ctx, s.Socket())
+// haproxy is a HAProxy as a stack's proxy.
+type haproxy struct{ *instance.Instance }
+
+// Servers implements Proxy. It has a connection of its own, to see what is in
+// force whoever has set it.
+func (h haproxy) Servers(ctx context.Context) ([]Server, error) {
+	servers, err := askServers(ctx, h.Socket())
 	if err != nil {
-		return nil, fmt.Errorf("haproxy %s: show stat: %w", s.Socket(), err)
+		return nil, fmt.Errorf("haproxy %s: show stat: %w", h.Socket(), err)
 	}
 	return servers, nil
 }

@@ -1,18 +1,15 @@
 package stack
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/backend"
 )
 
-// Pool is the name of the HAProxy backend section.
-const Pool = "pool"
-
-// Options say what a stack is made of. Zero values mean the defaults given.
-type Options struct {
+// HAProxyOptions say what a stack with a HAProxy is made of. Zero values mean
+// the defaults given.
+type HAProxyOptions struct {
 	// Backends are the emulated servers; those without a name are called s1,
 	// s2, … by their place.
 	Backends []backend.Config
@@ -38,24 +35,10 @@ type Options struct {
 	Binary, Dir string
 }
 
-func (o *Options) setDefaults() error {
-	if len(o.Backends) == 0 {
-		return errors.New("stack: no backends")
-	}
-	o.Backends = append([]backend.Config(nil), o.Backends...)
-	for i := range o.Backends {
-		if o.Backends[i].Name == "" {
-			o.Backends[i].Name = fmt.Sprintf("s%d", i+1)
-		}
-	}
-	if o.Weights == nil {
-		o.Weights = make([]int, len(o.Backends))
-		for i := range o.Weights {
-			o.Weights[i] = 100
-		}
-	}
-	if len(o.Weights) != len(o.Backends) {
-		return fmt.Errorf("stack: %d weights for %d backends", len(o.Weights), len(o.Backends))
+func (o *HAProxyOptions) setDefaults() error {
+	var err error
+	if o.Backends, o.Weights, err = members(o.Backends, o.Weights); err != nil {
+		return err
 	}
 	setDefault(&o.Balance, "leastconn")
 	setDefault(&o.Mode, "http")
@@ -72,7 +55,7 @@ func setDefault[T comparable](v *T, to T) {
 }
 
 // config writes the HAProxy configuration for backends at these addresses.
-func (o Options) config(addrs []string) string {
+func (o HAProxyOptions) config(addrs []string) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("global")
