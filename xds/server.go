@@ -49,7 +49,8 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{options: o, log: o.Logger.With("listener", "xds:"+o.Listen), catalog: newCatalog()}
 	settings := discovery.Options{
-		View: viewOf, AllowedNodes: o.Nodes, Identifier: "trimtab", Log: s.log,
+		View: viewOf, Identifier: "trimtab", Log: s.log,
+		Admit:      func(ctx context.Context, n *corev3.Node) error { return o.admit(ctx, n.GetId()) },
 		MaxStreams: o.MaxStreams, MaxConnectionAge: o.MaxConnectionAge,
 	}
 	var transport []grpc.ServerOption
@@ -59,12 +60,13 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 			return nil, fmt.Errorf("xds: %w", err)
 		}
 		transport = append(transport, grpc.Creds(keys.credentials()))
-		settings.Admit = o.TLS.admit
 	}
 	if s.discovery, err = discovery.New(settings); err != nil {
 		return nil, err
 	}
-	if s.loads, err = loadstats.New(loadstats.Options{Interval: o.ReportInterval, MaxStreams: o.MaxStreams, Logger: s.log}); err != nil {
+	if s.loads, err = loadstats.New(loadstats.Options{
+		Interval: o.ReportInterval, MaxStreams: o.MaxStreams, Admit: o.admit, Logger: s.log,
+	}); err != nil {
 		return nil, fmt.Errorf("xds: %w", err)
 	}
 	// Load reports repeat 61 kB of node each: with windows of that size gRPC would

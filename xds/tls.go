@@ -1,21 +1,15 @@
 package xds
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"path"
-	"slices"
 	"sync"
 	"time"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/peer"
 )
 
 // TLS is how a server shows who it is, and who may connect. The files are read
@@ -27,8 +21,8 @@ type TLS struct {
 	// ClientCA is the path of the authorities that client certificates must be
 	// signed by; empty where clients show none.
 	ClientCA string
-	// Clients are the names in client certificates that are served, patterns of
-	// [path.Match] for subject alternative names. None: all that are signed.
+	// Clients are the names in client certificates that are served, subject
+	// alternative names in which a * is any text. None: all that are signed.
 	Clients []string
 }
 
@@ -114,32 +108,4 @@ func (t TLS) load() (*tls.Config, error) {
 	}
 	out.ClientAuth = tls.RequireAndVerifyClientCert
 	return out, nil
-}
-
-var errNotNamed = errors.New("no name in its certificate is one of those allowed")
-
-// admit checks the names in a client's certificate.
-func (t TLS) admit(ctx context.Context, _ *corev3.Node) error {
-	if len(t.Clients) == 0 {
-		return nil
-	}
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		return errNotNamed
-	}
-	info, ok := p.AuthInfo.(credentials.TLSInfo)
-	if !ok || len(info.State.PeerCertificates) == 0 {
-		return errNotNamed
-	}
-	leaf := info.State.PeerCertificates[0]
-	names := slices.Clone(leaf.DNSNames)
-	for _, uri := range leaf.URIs {
-		names = append(names, uri.String())
-	}
-	for _, pattern := range t.Clients {
-		if slices.ContainsFunc(names, func(name string) bool { matched, err := path.Match(pattern, name); return err == nil && matched }) {
-			return nil
-		}
-	}
-	return errNotNamed
 }

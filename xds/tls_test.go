@@ -145,7 +145,7 @@ func TestMutualTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	other, otherKey := a.issue(t, "intruder.test")
-	if _, err := asking(t, s.Server, a, other, otherKey); err == nil || !strings.Contains(err.Error(), "no name in its certificate is one of those allowed") {
+	if _, err := asking(t, s.Server, a, other, otherKey); err == nil || !strings.Contains(err.Error(), `"intruder.test"`) {
 		t.Errorf("a signed client of another name: %v", err)
 	}
 	strange, strangeKey := newAuthority(t).issue(t, "edge-1.test")
@@ -174,7 +174,6 @@ func TestMutualTLS(t *testing.T) {
 func TestListenRefuses(t *testing.T) {
 	for name, o := range map[string]Options{
 		"a certificate that is not there": {Listen: "127.0.0.1:0", TLS: &TLS{Cert: "/nowhere/cert.pem", Key: "/nowhere/key.pem"}},
-		"a pattern that is none":          {Listen: "127.0.0.1:0", Nodes: []string{"edge-["}},
 		"clients without an authority":    {Listen: "127.0.0.1:0", TLS: &TLS{Clients: []string{"edge"}}},
 		"an address that is none":         {Listen: "nowhere"},
 		"an interval of a millisecond":    {Listen: "127.0.0.1:0", ReportInterval: time.Millisecond},

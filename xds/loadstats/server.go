@@ -70,6 +70,11 @@ func (s *Server) serve(wire grpc.ServerStream) error {
 	if err != nil {
 		return status.Error(codes.InvalidArgument, err.Error())
 	}
+	if s.options.Admit != nil {
+		if err := s.options.Admit(wire.Context(), node.ID); err != nil {
+			return status.Errorf(codes.PermissionDenied, "load reports: node %q is not admitted: %v", node.ID, err)
+		}
+	}
 	in.wantNode, in.node = false, nil
 	one, err := s.open(node, wire)
 	if err != nil {

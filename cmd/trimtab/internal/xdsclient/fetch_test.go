@@ -142,7 +142,7 @@ func TestFetchSaysWhatDidNotCome(t *testing.T) {
 
 func TestFetchErrors(t *testing.T) {
 	_, connection := served(t)
-	for node, want := range map[string]string{"": "no node id", "stranger": "is not allowed"} {
+	for node, want := range map[string]string{"": "no node id", "stranger": "is not admitted"} {
 		_, err := Fetch(t.Context(), connection, Query{Node: node, View: ViewEnvoy})
 		if err == nil || !bytes.Contains([]byte(err.Error()), []byte(want)) {
 			t.Errorf("node %q: error %v, want %q", node, err, want)
