@@ -6,10 +6,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
 )
+
+// proxyPatience is how long configured backends wait for a proxy's word on them
+// where others could be served without it.
+const proxyPatience = 3 * time.Second
 
 // members finds out who is in a pool: what is configured, or else what the
 // proxies have, each in the condition that the proxies give it.
@@ -17,6 +22,9 @@ type members struct {
 	log        *slog.Logger
 	configured []scorer.Backend
 	proxies    []tuner.Discoverer
+	// addressed is that somebody needs the members even while no proxy tells them,
+	// and that those configured have addresses.
+	addressed bool
 	// followers are told every list, too.
 	followers []func([]scorer.Backend)
 
@@ -55,36 +63,40 @@ func (m *members) Run(ctx context.Context, out chan<- []scorer.Backend) error {
 	defer group.Wait()
 	defer cancel()
 	seen := make([][]scorer.Backend, len(m.proxies))
-	if len(m.proxies) == 0 {
-		// Nobody knows more than the configuration.
+	tell := func(list []scorer.Backend) {
 		for _, follow := range m.followers {
-			follow(m.configured)
+			follow(list)
 		}
 		select {
 		case <-ctx.Done():
-		case out <- m.configured:
+		case out <- list:
 		}
+	}
+	var late <-chan time.Time
+	switch {
+	case len(m.proxies) == 0:
+		tell(m.configured) // nobody knows more than the configuration
+	case m.addressed && len(m.configured) > 0:
+		timer := time.NewTimer(proxyPatience)
+		defer timer.Stop()
+		late = timer.C
 	}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-late:
+			m.log.Warn("no proxy has said who is in the pool; the configured backends are served to the others")
+			tell(m.configured)
 		case err := <-failed:
 			if ctx.Err() != nil {
 				return nil
 			}
 			return err
 		case n := <-all:
+			late = nil
 			seen[n.from] = n.list
-			list := m.merge(seen)
-			for _, follow := range m.followers {
-				follow(list)
-			}
-			select {
-			case <-ctx.Done():
-				return nil
-			case out <- list:
-			}
+			tell(m.merge(seen))
 		}
 	}
 }
