@@ -50,14 +50,14 @@ func (d *departures) note(before, now []resource.Endpoint, at time.Time) {
 
 // current are those that may still hold connections. inFlight is what is known of
 // a backend, NaN for nothing.
-func (d *departures) current(inFlight func(backend string) float64, now time.Time) []resource.Departed {
+func (d *departures) current(inFlight func(backend string, now time.Time) float64, now time.Time) []resource.Departed {
 	d.list = slices.DeleteFunc(d.list, func(x departure) bool {
-		return !x.empty.IsZero() && now.Sub(x.empty) >= goneAfter || now.Sub(x.since) >= unknownFor && math.IsNaN(inFlight(x.Backend))
+		return !x.empty.IsZero() && now.Sub(x.empty) >= goneAfter || now.Sub(x.since) >= unknownFor && math.IsNaN(inFlight(x.Backend, now))
 	})
 	var out []resource.Departed
 	for i := range d.list {
 		x := &d.list[i]
-		held := inFlight(x.Backend)
+		held := inFlight(x.Backend, now)
 		switch {
 		case held > 0 || math.IsNaN(held):
 			x.empty = time.Time{}

@@ -3,6 +3,7 @@ package xds
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -21,12 +22,22 @@ func (t *Target) Restore(ctx context.Context) error {
 	if len(members) == 0 {
 		return nil
 	}
-	plan := scorer.Plan{Pool: t.pool, Law: scorer.LawStatic, At: time.Now()}
+	plan := scorer.Plan{Pool: t.pool, Law: scorer.LawStatic, Kind: t.last.Kind, At: time.Now()}
 	for _, e := range members {
-		plan.Decisions = append(plan.Decisions, scorer.Decision{Backend: e.Backend, Weight: max(e.Capacity, 0), State: scorer.StateReady})
-		if d := &plan.Decisions[len(plan.Decisions)-1]; d.Weight == 0 {
-			d.Weight = 1
+		d := scorer.Decision{Backend: e.Backend, Weight: 1, State: scorer.StateReady, InFlight: math.NaN(), Utilization: math.NaN()}
+		if e.Capacity > 0 {
+			d.Weight = e.Capacity
 		}
+		// Who is out stays out: it would get work that it was taken out for.
+		at := slices.IndexFunc(t.last.Decisions, func(last scorer.Decision) bool { return last.Backend == e.Backend })
+		if at >= 0 {
+			d.Drained = t.last.Decisions[at].Drained
+			switch state := t.last.Decisions[at].State; state {
+			case scorer.StateDraining, scorer.StateEjected, scorer.StateDown:
+				d.State = state
+			}
+		}
+		plan.Decisions = append(plan.Decisions, d)
 	}
 	slices.SortFunc(plan.Decisions, func(a, b scorer.Decision) int { return strings.Compare(a.Backend, b.Backend) })
 	const look = 10 * time.Millisecond

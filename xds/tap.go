@@ -2,7 +2,9 @@ package xds
 
 import (
 	"math"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
@@ -13,31 +15,48 @@ import (
 // gone.
 type tap struct {
 	mu sync.Mutex
+	// wanted are the backends that each target watches.
+	wanted map[*Target][]string
 	// held are in flight, by backend that is watched and origin.
-	held map[string]map[string]float64
+	held map[string]map[string]holding
 }
+
+// holding is what a reporter said at a time.
+type holding struct {
+	inFlight float64
+	at       time.Time
+}
+
+// lastWord is for how long a reporter that is silent counts: it may have ended, and
+// its connections with it, or may only have lost its way to here.
+const lastWord = 5 * time.Minute
 
 // tapOf is a pool's. Clusters of a pool share it.
 func (s *Server) tapOf(pool string) *tap {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.taps[pool] == nil {
-		s.taps[pool] = &tap{held: map[string]map[string]float64{}}
+		s.taps[pool] = &tap{wanted: map[*Target][]string{}, held: map[string]map[string]holding{}}
 	}
 	return s.taps[pool]
 }
 
-// watch is for these backends from now on.
-func (t *tap) watch(backends []string) {
+// watch is for what a target wants to know from now on.
+func (t *tap) watch(target *Target, backends []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(backends) == 0 && len(t.held) == 0 {
+	if slices.Equal(t.wanted[target], backends) {
 		return
 	}
-	held := make(map[string]map[string]float64, len(backends))
-	for _, name := range backends {
-		if held[name] = t.held[name]; held[name] == nil {
-			held[name] = map[string]float64{}
+	if t.wanted[target] = backends; len(backends) == 0 {
+		delete(t.wanted, target)
+	}
+	held := map[string]map[string]holding{}
+	for _, names := range t.wanted {
+		for _, name := range names {
+			if held[name] = t.held[name]; held[name] == nil {
+				held[name] = map[string]holding{}
+			}
 		}
 	}
 	t.held = held
@@ -49,13 +68,13 @@ func (t *tap) take(r *scorer.Report) bool {
 	defer t.mu.Unlock()
 	at, ok := t.held[r.Backend]
 	if ok && !math.IsNaN(r.InFlight) {
-		at[r.Origin] = r.InFlight
+		at[r.Origin] = holding{r.InFlight, r.At}
 	}
 	return ok
 }
 
-// inFlight is what all origins said last of a backend, NaN while none has.
-func (t *tap) inFlight(backend string) float64 {
+// inFlight is what reporters said last of a backend, NaN while none has.
+func (t *tap) inFlight(backend string, now time.Time) float64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at := t.held[backend]
@@ -63,8 +82,10 @@ func (t *tap) inFlight(backend string) float64 {
 		return math.NaN()
 	}
 	sum := 0.0
-	for _, n := range at {
-		sum += n
+	for _, h := range at {
+		if now.Sub(h.at) <= lastWord {
+			sum += h.inFlight
+		}
 	}
 	return sum
 }

@@ -51,9 +51,11 @@ type Target struct {
 	departed departures
 
 	// Owned by Apply.
-	served view
-	body   []byte
-	sent   time.Time
+	balancing resource.Balancing
+	served    view
+	last      scorer.Plan
+	body      []byte
+	sent      time.Time
 }
 
 // EnvoyOptions describe a pool to Envoys.
@@ -84,6 +86,7 @@ func (s *Server) EnvoyTarget(pool string, o EnvoyOptions) (*Target, error) {
 			t.warnings = append(t.warnings, "nothing closes the TCP connections of a backend that fails: health_check: {close_connections: true} does")
 		}
 	}
+	t.balancing = o.Balancing
 	t.served, err = resource.NewEnvoy(resource.EnvoyConfig{Pool: pool, Service: t.name, Balancing: o.Balancing})
 	if err != nil {
 		return nil, fmt.Errorf("xds: %w", err)
@@ -136,6 +139,23 @@ func (t *Target) SetBackends(backends []scorer.Backend) {
 	}
 }
 
+// Succeed goes on from where another target of the same name has ended, which a
+// reload has replaced: from who was in the pool and who has left it, and from what
+// was served, unless the cluster balances otherwise now. It is called before the
+// first SetBackends and Apply.
+func (t *Target) Succeed(before *Target) {
+	if before.server != t.server || before.view != t.view || before.name != t.name {
+		return
+	}
+	before.mu.Lock()
+	t.members, t.joined, t.departed = before.members, before.joined, before.departed
+	before.mu.Unlock()
+	before.tap.watch(before, nil)
+	if before.pool == t.pool && before.balancing == t.balancing {
+		t.served, t.last = before.served, before.last
+	}
+}
+
 // known are the endpoints that load reports may name.
 func (t *Target) known() []resource.Endpoint {
 	t.mu.Lock()
@@ -150,7 +170,7 @@ func (t *Target) known() []resource.Endpoint {
 // Apply implements tuner.Target. It publishes and does not wait for clients: who
 // has not taken what it was sent some time later is an error of the next call.
 func (t *Target) Apply(ctx context.Context, p scorer.Plan) (scorer.InForce, error) {
-	out := scorer.InForce{Origin: "lrs:*", Pulses: true}
+	out := scorer.InForce{Origin: "lrs:*"}
 	if len(p.Decisions) == 0 {
 		return out, nil // before the first plan nothing is known that would be better than what clients have
 	}
@@ -194,7 +214,7 @@ func (t *Target) pulse(ctx context.Context, p scorer.Plan) error {
 func (t *Target) publish(p scorer.Plan) (scorer.InForce, error) {
 	t.mu.Lock()
 	members, joined, departed := t.members, t.joined, t.departed.current(t.tap.inFlight, time.Now())
-	t.tap.watch(t.departed.names())
+	t.tap.watch(t, t.departed.names())
 	t.mu.Unlock()
 	if !joined {
 		return scorer.InForce{}, fmt.Errorf("%s: %w", t.Name(), errNoMembers)
@@ -203,8 +223,14 @@ func (t *Target) publish(p scorer.Plan) (scorer.InForce, error) {
 	if err != nil {
 		return scorer.InForce{}, fmt.Errorf("%s: %w", t.Name(), err)
 	}
+	t.last = p
 	out := served.InForce
-	out.Origin, out.Pulses = "lrs:*", true
+	if t.watching() == 0 {
+		// Nobody has it, so that it says nothing of what is in force, and a pulse
+		// would reach nobody.
+		out.Shares, out.Pulses = nil, false
+	}
+	out.Origin, out.Pulses = "lrs:*", len(out.Shares) > 0
 	out.Warnings = append(out.Warnings, t.warnings...)
 	if served.Changed {
 		t.body, t.sent = nil, time.Now()
@@ -220,6 +246,19 @@ func (t *Target) publish(p scorer.Plan) (scorer.InForce, error) {
 		t.body = served.Body
 	}
 	return out, nil
+}
+
+// watching is how many streams ask for endpoints of the view.
+func (t *Target) watching() int {
+	n := 0
+	for _, node := range t.server.discovery.Nodes() {
+		for _, w := range node.Types {
+			if node.View == t.view && w.TypeURL == resource.AssignmentType {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // trouble is why clients do not have what was published.

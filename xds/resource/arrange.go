@@ -24,7 +24,9 @@ func (a *arranger) arrange(p *scorer.Plan, endpoints []Endpoint, served map[stri
 		}
 		known := next < len(p.Decisions) && p.Decisions[next].Backend == e.Backend
 		switch {
-		case known && p.Mode != scorer.DryRun:
+		case known && (p.Mode != scorer.DryRun || !has(served, e.Backend)):
+			// Of somebody who was served nothing yet, a dry run's first plan says what
+			// is remembered of the time before.
 			a.out = append(a.out, planned(p.Decisions[next]))
 		case known:
 			d := configured(e, mean)
@@ -36,6 +38,11 @@ func (a *arranger) arrange(p *scorer.Plan, endpoints []Endpoint, served map[stri
 	}
 	failOpen(a.out, endpoints, mean)
 	return a.out
+}
+
+func has(served map[string]float64, backend string) bool {
+	_, ok := served[backend]
+	return ok
 }
 
 // planned is a decision as it can be carried out: pulses are for who can time them.

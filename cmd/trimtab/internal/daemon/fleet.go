@@ -170,6 +170,11 @@ func (f *Fleet) Swap(ctx context.Context, change *Change) {
 	f.end(ctx, ending, func(p *pool) bool {
 		return !next[p.config.Name] && p.config.OnExit == config.OnExitRestore
 	})
+	for _, p := range change.pools {
+		for _, old := range ending {
+			p.succeed(old)
+		}
+	}
 	for k, p := range f.proxies {
 		if change.proxies[k] == nil {
 			p.stop()

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/web"
@@ -26,7 +27,20 @@ func (p *pool) addServed(t config.Target, server *xds.Server, who *members) (err
 	p.restores = append(p.restores, target.Restore)
 	p.options.Targets = append(p.options.Targets, tuner.NamedTarget{Name: target.Name(), Target: target})
 	who.followers = append(who.followers, target.SetBackends)
+	who.addressed = !slices.ContainsFunc(p.config.Backends, func(b config.Backend) bool { return b.Address == "" })
 	return nil
+}
+
+// succeed lets targets go on from those of a pool that has ended.
+func (p *pool) succeed(old *pool) {
+	if p.tuner != nil {
+		return // it runs: a pool that did not change
+	}
+	for _, t := range p.served {
+		for _, before := range old.served {
+			t.Succeed(before)
+		}
+	}
 }
 
 func envoyOptions(c config.Pool, e *config.Envoy) xds.EnvoyOptions {
