@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/trimtab-lb/trimtab/scorer"
-	"github.com/trimtab-lb/trimtab/xds/resource"
 )
 
 // Restore publishes the configured capacities as weights, as nothing else is known
@@ -58,12 +57,6 @@ func (t *Target) Restore(ctx context.Context) error {
 
 // unanswered says whether a client that is connected has yet to take its endpoints.
 func (t *Target) unanswered() bool {
-	for _, n := range t.server.discovery.Nodes() {
-		for _, w := range n.Types {
-			if n.View == t.view && w.TypeURL == resource.AssignmentType && w.Due {
-				return true
-			}
-		}
-	}
-	return false
+	list, _ := t.watches()
+	return slices.ContainsFunc(list, func(w watch) bool { return w.Due })
 }

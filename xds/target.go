@@ -19,6 +19,8 @@ const (
 	answerTime = 2 * time.Second
 	// maxPulse bounds how long one backend's pulse holds up the next plan.
 	maxPulse = 800 * time.Millisecond
+	// origin is what all load reports over xDS come from.
+	origin = "lrs:*"
 )
 
 var (
@@ -170,7 +172,7 @@ func (t *Target) known() []resource.Endpoint {
 // Apply implements tuner.Target. It publishes and does not wait for clients: who
 // has not taken what it was sent some time later is an error of the next call.
 func (t *Target) Apply(ctx context.Context, p scorer.Plan) (scorer.InForce, error) {
-	out := scorer.InForce{Origin: "lrs:*"}
+	out := scorer.InForce{Origin: origin}
 	if len(p.Decisions) == 0 {
 		return out, nil // before the first plan nothing is known that would be better than what clients have
 	}
@@ -225,12 +227,12 @@ func (t *Target) publish(p scorer.Plan) (scorer.InForce, error) {
 	}
 	t.last = p
 	out := served.InForce
-	if t.watching() == 0 {
-		// Nobody has it, so that it says nothing of what is in force, and a pulse
-		// would reach nobody.
-		out.Shares, out.Pulses = nil, false
+	out.Origin = origin
+	if list, _ := t.watches(); len(list) == 0 {
+		// Nobody has it, so that it says nothing of what is in force.
+		out.Shares = nil
 	}
-	out.Origin, out.Pulses = "lrs:*", len(out.Shares) > 0
+	out.Pulses = len(out.Shares) > 0
 	out.Warnings = append(out.Warnings, t.warnings...)
 	if served.Changed {
 		t.body, t.sent = nil, time.Now()
@@ -248,46 +250,46 @@ func (t *Target) publish(p scorer.Plan) (scorer.InForce, error) {
 	return out, nil
 }
 
-// watching is how many streams ask for endpoints of the view.
-func (t *Target) watching() int {
-	n := 0
-	for _, node := range t.server.discovery.Nodes() {
-		for _, w := range node.Types {
-			if node.View == t.view && w.TypeURL == resource.AssignmentType {
-				n++
-			}
-		}
-	}
-	return n
+// watch is one stream that asks for endpoints.
+type watch struct {
+	node string
+	discovery.TypeStatus
 }
 
-// trouble is why clients do not have what was published.
-func (t *Target) trouble() error {
-	connected, watching := 0, 0
-	var errs []error
+// watches are the streams that ask for endpoints of the view, connected the clients
+// of it.
+func (t *Target) watches() (list []watch, connected int) {
 	for _, n := range t.server.discovery.Nodes() {
 		if n.View != t.view {
 			continue
 		}
 		connected++
 		for _, w := range n.Types {
-			if w.TypeURL != resource.AssignmentType {
-				continue
-			}
-			watching++
-			switch {
-			case w.Rejected != nil:
-				errs = append(errs, fmt.Errorf("%s: node %s rejects its endpoints: %s", t.Name(), n.ID, w.Rejected.Error))
-			case w.Due && time.Since(w.Requested) > answerTime && time.Since(t.sent) > answerTime:
-				errs = append(errs, fmt.Errorf("%s: node %s has not answered for %s", t.Name(), n.ID, time.Since(t.sent).Round(time.Second)))
+			if w.TypeURL == resource.AssignmentType {
+				list = append(list, watch{n.ID, w})
 			}
 		}
 	}
+	return list, connected
+}
+
+// trouble is why clients do not have what was published.
+func (t *Target) trouble() error {
+	list, connected := t.watches()
 	switch {
 	case connected == 0:
 		return fmt.Errorf("%s: %w to %s", t.Name(), errNobody, t.server.Name())
-	case watching == 0:
+	case len(list) == 0:
 		return fmt.Errorf("%s: of %d clients that are connected none asks for endpoints", t.Name(), connected)
+	}
+	var errs []error
+	for _, w := range list {
+		switch {
+		case w.Rejected != nil:
+			errs = append(errs, fmt.Errorf("%s: node %s rejects its endpoints: %s", t.Name(), w.node, w.Rejected.Error))
+		case w.Due && time.Since(w.Requested) > answerTime && time.Since(t.sent) > answerTime:
+			errs = append(errs, fmt.Errorf("%s: node %s has not answered for %s", t.Name(), w.node, time.Since(t.sent).Round(time.Second)))
+		}
 	}
 	return errors.Join(firstOf(errs)...)
 }
