@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -126,33 +125,7 @@ state: {path: %q}
 	r.until(t, "3 to 1 on both", func(d status.Document) bool { return inSync(d) && !equal(weights(t, in)) && three() })
 
 	// A restart under traffic: what Envoy has is what it goes on with.
-	var made, failed atomic.Int64
-	stop := make(chan struct{})
-	var group sync.WaitGroup
-	load := func() {
-		client := &http.Client{Timeout: 5 * time.Second}
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			made.Add(1)
-			response, err := client.Get("http://" + at + "/")
-			if err != nil {
-				failed.Add(1)
-				continue
-			}
-			_, _ = io.Copy(io.Discard, response.Body)
-			_ = response.Body.Close()
-			if response.StatusCode != http.StatusOK {
-				failed.Add(1)
-			}
-		}
-	}
-	for range 2 {
-		group.Go(load)
-	}
+	stop := load(t, "http://"+at+"/", 2)
 	if code := r.stop(); code != exitFine {
 		t.Fatalf("exit code %d\n%s", code, r.log)
 	}
@@ -166,10 +139,8 @@ state: {path: %q}
 		}
 		return inSync(d)
 	})
-	close(stop)
-	group.Wait()
-	if failed.Load() > 0 {
-		t.Errorf("%d of %d requests failed over a restart", failed.Load(), made.Load())
+	if good, bad := stop(); bad > 0 || good == 0 {
+		t.Errorf("%d requests failed over a restart, %d did not", bad, good)
 	}
 	if code, _, errs := call(t, "unpin", "web", "s1", "--addr", r.addr); code != exitFine {
 		t.Fatal(errs)
@@ -177,10 +148,7 @@ state: {path: %q}
 
 	// What Envoy alone sees fail is out everywhere, and comes back by pulses.
 	failing.Store(true)
-	stop = make(chan struct{})
-	for range 4 {
-		group.Go(load)
-	}
+	stop = load(t, "http://"+at+"/", 4)
 	r.until(t, "ejecting s2 on both", func(d status.Document) bool {
 		return inSync(d) && d.Pools[0].Backends[1].State == "ejected" && strings.HasSuffix(weights(t, in), " 0") && envoyWeights(t, envoy, "web")[addresses[1]] == 0
 	})
@@ -190,8 +158,7 @@ state: {path: %q}
 		return inSync(d) && d.Pools[0].Backends[1].State == "ready" && envoyWeights(t, envoy, "web")[addresses[1]] > 0
 	})
 	t.Logf("back %v after it was well", time.Since(healed).Round(100*time.Millisecond))
-	close(stop)
-	group.Wait()
+	stop()
 }
 
 // on_exit: restore leaves the configured capacities behind.
