@@ -38,7 +38,7 @@ func (p *Pool) eject(now time.Time, t *tally) {
 		}
 		t.failures.exclude(worst.failures)
 		t.serving--
-		if worst.fresh {
+		if worst.fresh || worst.kept {
 			t.fresh--
 		}
 		worst.ejection = newEjection(now)
@@ -87,7 +87,7 @@ func (p *Pool) hold(weights []float64) {
 	for i, m := range p.members {
 		h := heldLog{held: m.held, known: m.known, stays: !m.serving, width: narrow}
 		if !p.panics {
-			h.trust = staleTrust(m.age, p.config.Limits.StaleAfter)
+			h.trust = staleTrust(p.confirmed(m), p.config.Limits.StaleAfter)
 		}
 		if learned {
 			h.want = p.capacity.logs[i]
@@ -116,6 +116,15 @@ func (p *Pool) hold(weights []float64) {
 	}
 	p.scratch.held = in
 	p.deadband.move(in)
+}
+
+// confirmed is how long ago anything confirmed what is known of a member. A restart
+// counts as that: reporters need some time to find their way back.
+func (p *Pool) confirmed(m *member) time.Duration {
+	if m.recalled && m.age < 0 {
+		return p.last.Sub(p.recalled)
+	}
+	return m.age
 }
 
 // holdFound publishes what was in force at the first step.

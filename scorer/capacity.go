@@ -106,8 +106,9 @@ type capacity struct {
 	leads            []float64 // logs of the shares in force
 	offsets          []float64
 	haveSteps        bool
-	// memory is what a predecessor had learned.
+	// memory is what a predecessor had learned, taken over when recalled says.
 	memory   map[string]Remembered
+	recalled time.Time
 	lastZero float64
 }
 
@@ -227,8 +228,8 @@ func (c *capacity) align(in []Observation) {
 			held:    newAverage(quietMemory),
 			latency: newFilter(x, latencyDrift, capacitySpread),
 		}
-		if r, ok := c.memory[in[i].Backend]; ok && r.Deviation > 0 {
-			states[i].latency.x, states[i].latency.v = r.Log, r.Deviation*r.Deviation
+		if r, ok := c.memory[in[i].Backend]; ok {
+			states[i].recall(&r, c.recalled)
 		}
 	}
 	clear(c.index)

@@ -24,6 +24,7 @@ type evidence struct {
 	feedback bool    // some target balances by the work in flight
 	fixed    bool    // no target takes weights
 	reported bool    // some backend reports its utilization
+	awaited  bool    // the like, and counts, are yet to come again after a restart
 }
 
 // lawConnections is what auto and capacity mean for long-lived connections of
@@ -37,6 +38,8 @@ func (p *Pool) choose(e evidence) choice {
 		return configured("configured: the configured capacities")
 	case e.fixed:
 		return configured("the balancing algorithm takes no weights while running")
+	case e.kind == KindConnections && e.awaited:
+		return choice{name: lawConnections, why: "long-lived connections: as before the restart, until utilization is reported again", law: p.static, waits: true}
 	case e.kind == KindConnections && e.reported:
 		return choice{name: lawConnections, why: "long-lived connections: shares leave room for what the dear ones use, by reported utilization", law: p.goals}
 	case e.kind == KindConnections:
@@ -45,7 +48,7 @@ func (p *Pool) choose(e evidence) choice {
 		c := configured("too little has completed to tell what the pool serves")
 		c.waits = p.seq <= patience
 		return c
-	case !e.feedback && e.reported:
+	case !e.feedback && (e.reported || e.awaited):
 		p.capacity.witness = byReports
 		return choice{name: LawCapacity, why: "capacity learned from reported utilization alone: under round robin latency shows queues, not strength", law: p.capacity}
 	case !e.feedback && p.config.Law == LawAuto:

@@ -71,16 +71,20 @@ func (c *connections) Weights(now time.Time, in []Observation) []float64 {
 	slices.Sort(c.costs)
 	cost := c.costs[len(c.costs)/2]
 	for i := range in {
-		if !hasLoad(&in[i]) {
-			continue
-		}
 		excess := c.excess[in[i].Backend]
 		if excess == nil {
+			if !hasLoad(&in[i]) {
+				continue
+			}
 			mean := newAverage(goalMemory)
 			excess = &mean
 			c.excess[in[i].Backend] = excess
 		}
-		h := excess.add(in[i].Capacity*in[i].Utilization-cost*in[i].InFlight, seconds)
+		// Who is silent for a moment keeps the dear connections that it had.
+		h := excess.value
+		if hasLoad(&in[i]) {
+			h = excess.add(in[i].Capacity*in[i].Utilization-cost*in[i].InFlight, seconds)
+		}
 		fair := in[i].Capacity * load / capacity
 		c.weights[i] = max(leastGoal*fair, fair-h) * capacity / load
 	}
@@ -91,6 +95,23 @@ func (c *connections) Weights(now time.Time, in []Observation) []float64 {
 func hasLoad(o *Observation) bool {
 	return o.InService && isNumber(o.InFlight) && !math.IsNaN(o.Utilization) &&
 		o.Utilization >= 0 && o.Utilization <= 8
+}
+
+// excessOf is what a backend's dear connections cost, 0 while nothing is known.
+func (c *connections) excessOf(backend string) float64 {
+	if mean := c.excess[backend]; mean != nil && isNumber(mean.value) {
+		return mean.value
+	}
+	return 0
+}
+
+// recall starts from what dear connections cost before.
+func (c *connections) recall(memory map[string]Remembered) {
+	for name, r := range memory {
+		mean := newAverage(goalMemory)
+		mean.add(r.Excess, goalMemory)
+		c.excess[name] = &mean
+	}
 }
 
 func (c *connections) forget(in []Observation) {

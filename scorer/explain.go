@@ -62,9 +62,11 @@ func (p *Pool) causeOf(i int, m *member, now time.Time) cause {
 		return becauseFound
 	case p.choice.law == p.static:
 		return becauseConfigured
-	case m.age < 0:
+	case m.kept:
+		return becauseKept
+	case p.confirmed(m) < 0:
 		return becauseSilent
-	case m.age > p.config.Limits.StaleAfter:
+	case p.confirmed(m) > p.config.Limits.StaleAfter:
 		return becauseStale
 	case p.choice.law == p.capacity:
 		return p.capacity.cause(i)
@@ -89,7 +91,7 @@ func (p *Pool) reasonFor(because cause, i int, m *member, now time.Time) reason 
 	case becauseSlowStart:
 		r.factor = coarse(slowStart(m.joined, now, p.config.Limits.SlowStart))
 	case becauseStale:
-		r.age = m.age.Round(time.Second)
+		r.age = p.confirmed(m).Round(time.Second)
 	case becauseEqual:
 		r.thin = p.thin
 	case becauseLatency, becauseReport, becauseConnections:

@@ -34,6 +34,14 @@ func newKindJudge(configured Kind) kindJudge {
 	return kindJudge{kind: configured, pace: newPace(kindMemory), upgrades: newPace(kindMemory)}
 }
 
+// recall starts from what a predecessor had found, unless it is configured.
+func (k *kindJudge) recall(configured, found Kind) {
+	auto := configured == "" || configured == KindAuto
+	if auto && (found == KindRequests || found == KindConnections) {
+		k.kind = found
+	}
+}
+
 // judge takes a step's sums over the pool and returns the kind, KindAuto while
 // too little was seen to say.
 func (k *kindJudge) judge(configured Kind, inFlight, completed, upgrades, seconds float64) Kind {

@@ -10,6 +10,12 @@ import (
 type Memory struct {
 	// At is when it was noted.
 	At time.Time `json:"at"`
+	// Kind is what the pool served, as configured or found out.
+	Kind Kind `json:"kind,omitempty"`
+	// Reported is that backends reported their utilization, Spread that capacities
+	// were told apart.
+	Reported bool `json:"reported,omitempty"`
+	Spread   bool `json:"spread,omitempty"`
 	// Backends are by name.
 	Backends map[string]Remembered `json:"backends"`
 }
@@ -22,8 +28,24 @@ type Remembered struct {
 	// Deviation its standard deviation; 0 and 0 when nothing was learned.
 	Log       float64 `json:"log"`
 	Deviation float64 `json:"deviation"`
+	// Held is the logarithm of the published capacity over the configured one,
+	// which follows what was learned at a distance; nil while none was.
+	Held *float64 `json:"held,omitempty"`
+	// Report is what its load reports have shown; nil without any.
+	Report *RememberedReport `json:"report,omitempty"`
+	// Excess is what its dear connections cost beyond the others, in units of the
+	// configured capacity.
+	Excess float64 `json:"excess,omitempty"`
 	// Ejected is what a backend was ejected for; nil while it was not.
 	Ejected *RememberedEjection `json:"ejected,omitempty"`
+}
+
+// RememberedReport is a capacity by load reports, like the one by latency.
+type RememberedReport struct {
+	Log       float64 `json:"log"`
+	Deviation float64 `json:"deviation"`
+	// Doubted is that it did not agree with latency.
+	Doubted bool `json:"doubted,omitempty"`
 }
 
 // RememberedEjection is an ejection under way.
@@ -37,12 +59,18 @@ type RememberedEjection struct {
 
 // Memory notes what the pool knows now.
 func (p *Pool) Memory() Memory {
-	out := Memory{At: p.last, Backends: make(map[string]Remembered, len(p.members))}
+	out := Memory{
+		At: p.last, Kind: p.kind.kind, Reported: p.reported, Spread: p.capacity.spread,
+		Backends: make(map[string]Remembered, len(p.members)),
+	}
 	for i, m := range p.members {
-		r := Remembered{Weight: m.weight}
+		r := Remembered{Weight: m.weight, Excess: p.goals.excessOf(m.Name)}
+		if m.known {
+			held := m.held
+			r.Held = &held
+		}
 		if i < len(p.capacity.states) && p.capacity.names[i] == m.Name {
-			f := &p.capacity.states[i].latency
-			r.Log, r.Deviation = f.x, math.Sqrt(f.v)
+			p.capacity.states[i].remember(&r)
 		}
 		if e := m.ejection; e != nil {
 			r.Ejected = &RememberedEjection{e.delay.Seconds(), e.failed, e.rest}
@@ -56,7 +84,9 @@ func (p *Pool) Memory() Memory {
 // step. What is in force at the targets counts more: weights move from there, one
 // step at a time, to what the memory says. Values that make no sense are left out.
 func (p *Pool) Recall(memory Memory, now time.Time) {
-	p.memory, p.recalled = map[string]Remembered{}, now
+	p.memory, p.recalled, p.reported = map[string]Remembered{}, now, memory.Reported
+	p.kind.recall(p.config.Kind, memory.Kind)
+	p.capacity.spread = memory.Spread
 	age := max(now.Sub(memory.At).Seconds(), 0)
 	ejected := 0
 	for _, r := range memory.Backends {
@@ -71,23 +101,83 @@ func (p *Pool) Recall(memory Memory, now time.Time) {
 		if forgiven {
 			r.Ejected = nil
 		}
-		if !(r.Weight >= 0) || math.IsInf(r.Weight, 0) || !isNumber(r.Log) || !isNumber(r.Deviation) {
-			continue
+		if r.sane(age) {
+			p.memory[name] = r
 		}
-		r.Log = min(max(r.Log, -maxLog), maxLog)
-		r.Deviation = math.Sqrt(min(r.Deviation*r.Deviation+latencyDrift*latencyDrift*age, firstVariance))
-		p.memory[name] = r
 	}
-	p.capacity.memory = p.memory
+	p.capacity.memory, p.capacity.recalled = p.memory, now
+	p.goals.recall(p.memory)
 	for _, m := range p.members {
 		m.recall(p.memory, now)
+	}
+}
+
+// sane bounds what a file may say, and widens estimates by the time since; it
+// returns false for what no pool has noted.
+func (r *Remembered) sane(age float64) bool {
+	if !(r.Weight >= 0) || math.IsInf(r.Weight, 0) || !isNumber(r.Log) || !isNumber(r.Deviation) || !isNumber(r.Excess) {
+		return false
+	}
+	r.Log, r.Deviation = clampLog(r.Log, maxLog), widened(r.Deviation, latencyDrift, age)
+	if r.Held != nil && !isNumber(*r.Held) {
+		r.Held = nil
+	}
+	if r.Held != nil {
+		held := clampLog(*r.Held, maxLog)
+		r.Held = &held
+	}
+	if r.Report != nil && (!isNumber(r.Report.Log) || !(r.Report.Deviation > 0)) {
+		r.Report = nil
+	}
+	if r.Report != nil {
+		r.Report = &RememberedReport{
+			Log:       clampLog(r.Report.Log, 2*maxLog),
+			Deviation: widened(r.Report.Deviation, reportDrift, age), Doubted: r.Report.Doubted,
+		}
+	}
+	return true
+}
+
+func clampLog(x, limit float64) float64 { return min(max(x, -limit), limit) }
+
+// widened is a standard deviation after some seconds of drift.
+func widened(deviation, drift, seconds float64) float64 {
+	return math.Sqrt(min(deviation*deviation+drift*drift*seconds, firstVariance))
+}
+
+// remember notes what is known of a backend's capacity.
+func (s *capacityState) remember(r *Remembered) {
+	r.Log, r.Deviation = s.latency.x, math.Sqrt(s.latency.v)
+	if s.report != nil {
+		r.Report = &RememberedReport{s.report.x, math.Sqrt(s.report.v), s.report.doubted}
+	}
+}
+
+// recall goes on from what was known. What reports have shown counts as said at
+// the time of the recall: the backend has some time to say it again.
+func (s *capacityState) recall(r *Remembered, now time.Time) {
+	if r.Deviation > 0 {
+		s.latency.x, s.latency.v = r.Log, r.Deviation*r.Deviation
+	}
+	if r.Report != nil {
+		s.report = &reportState{
+			filter: newFilter(r.Report.Log, reportDrift, 0), last: now, doubted: r.Report.Doubted,
+		}
+		s.report.v = r.Report.Deviation * r.Report.Deviation
 	}
 }
 
 // recall makes a new member what it was before.
 func (m *member) recall(memory map[string]Remembered, now time.Time) {
 	r, ok := memory[m.Name]
-	if !ok || r.Ejected == nil || m.pin > 0 {
+	if !ok {
+		return
+	}
+	m.recalled = true
+	if r.Held != nil {
+		m.held, m.known, m.factor = *r.Held, true, math.Exp(*r.Held)
+	}
+	if r.Ejected == nil || m.pin > 0 {
 		return
 	}
 	delay := time.Duration(min(max(r.Ejected.DelaySeconds, firstDelay.Seconds()), maxDelay.Seconds()) * float64(time.Second))

@@ -25,9 +25,12 @@ type Pool struct {
 	deadband deadband
 	fading   fading
 	orders   Orders
-	// memory is what a predecessor knew of backends, until the first step.
+	// memory is what a predecessor knew of backends, during the first steps;
+	// recalled is when it was taken over.
 	memory   map[string]Remembered
 	recalled time.Time
+	// reported is that backends report utilization, or did before a restart.
+	reported bool
 	// thin is that there is too little in flight for leastconn to use weights,
 	// panics that the last step was in panic.
 	thin, panics bool
@@ -63,6 +66,9 @@ type member struct {
 	serving bool
 	// known is that held is.
 	known bool
+	// recalled is that it was known before a restart, kept that this is all that
+	// is known of it for now.
+	recalled, kept bool
 	// drained is that an operator has ordered it to get no new work.
 	drained bool
 	// thin is what Pool.thin was when why was put in words.

@@ -17,6 +17,7 @@ const (
 	becausePinned
 	becauseFrozen
 	becauseFound
+	becauseKept
 	becauseEjected
 	becausePulse
 	becausePanic
@@ -85,6 +86,8 @@ func (r reason) String() string {
 		b = append(b, " to see whether it is well again"...)
 	case becausePanic:
 		b = append(b, "configured share: more than half of the pool is down, ejected or silent"...)
+	case becauseKept:
+		b = append(b, "as before the restart: no report has come yet"...)
 	case becauseSilent:
 		b = append(b, "configured share: nothing is known of it yet"...)
 	case becauseSlowStart:

@@ -73,6 +73,7 @@ func (p *Pool) gather(now time.Time, seconds float64, first bool) tally {
 		m.signals.close(now, p.config.Limits.StaleAfter, &m.now)
 		m.age = m.signals.age(now)
 		m.fresh = m.age >= 0 && m.age <= p.config.Limits.StaleAfter
+		m.kept = m.recalled && m.age < 0 && now.Sub(p.recalled) <= p.config.Limits.StaleAfter
 		m.failures.add(m.now.completed, m.now.failed, p.fading.over(m.now.seconds))
 		m.score(&p.maker, seconds)
 		m.note = reason{}
@@ -113,7 +114,7 @@ func (t *tally) count(m *member) {
 	if m.serving {
 		t.serving++
 		t.failures.include(m.failures)
-		if m.fresh {
+		if m.fresh || m.kept {
 			t.fresh++
 		}
 	}
@@ -130,6 +131,8 @@ func (t *tally) count(m *member) {
 func (p *Pool) evidence(t *tally) evidence {
 	kind := p.kind.judge(p.config.Kind, t.inFlight, t.completed, t.upgrades, t.seconds)
 	e := evidence{kind: kind, stay: p.kind.stay(), reported: t.reported, feedback: len(p.targets) == 0}
+	e.awaited = p.reported && p.memory != nil && !(t.reported && t.seconds > 0)
+	p.reported = t.reported || e.awaited
 	e.fixed = len(p.targets) > 0
 	leastConnections := false
 	for i := range p.targets {
