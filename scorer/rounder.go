@@ -97,6 +97,39 @@ func (r *Rounder) Adopt(weights map[string]int) {
 	}
 }
 
+// RounderMemory is what a [Rounder] holds. It is plain data.
+type RounderMemory struct {
+	// Unit is the weight of a logarithm of 0.
+	Unit float64 `json:"unit"`
+	// Held are the logarithms of each backend: the plan's when the weight was set
+	// last, and the weight's.
+	Held map[string][2]float64 `json:"held"`
+}
+
+// Memory notes what is held.
+func (r *Rounder) Memory() RounderMemory {
+	out := RounderMemory{Unit: r.unit, Held: make(map[string][2]float64, len(r.held))}
+	for name, h := range r.held {
+		out.Held[name] = [2]float64{h.input, h.published}
+	}
+	return out
+}
+
+// Recall goes on from what a Rounder of the same configuration held: the plan that
+// it was given last changes nothing. Values that make no sense are left out.
+func (r *Rounder) Recall(m RounderMemory) {
+	clear(r.held)
+	if r.unit = m.Unit; !(m.Unit > 0) || math.IsInf(m.Unit, 0) {
+		r.unit = 0
+		return
+	}
+	for name, h := range m.Held {
+		if isNumber(h[0]) && isNumber(h[1]) {
+			r.held[name] = heldWeight{input: h[0], published: h[1]}
+		}
+	}
+}
+
 // Round returns the integers for p. The algorithm decides how different two
 // weights must be to be worth telling apart.
 func (r *Rounder) Round(p Plan, algorithm Algorithm) Rounded {

@@ -120,7 +120,11 @@ func (s *Server) Run(ctx context.Context) error {
 	ended := make(chan error, 1)
 	go func() { ended <- s.discovery.Shutdown(closing) }()
 	s.grpc.Stop()
-	err := errors.Join(<-ended, <-served)
+	err := <-ended
+	// That it was stopped before it began is what was asked for.
+	if failed := <-served; !errors.Is(failed, grpc.ErrServerStopped) {
+		err = errors.Join(err, failed)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.Name(), err)
 	}

@@ -32,6 +32,8 @@ var (
 // view is what one kind of client is served of a pool.
 type view interface {
 	Update(resource.Update) (resource.Served, error)
+	Memory() resource.Memory
+	Recall(resource.Memory)
 }
 
 // Target is one pool as Envoys, or as gRPC clients, know it. It implements
@@ -52,9 +54,13 @@ type Target struct {
 	joined   bool
 	departed departures
 
+	// serving guards served, and remembers that it has something to remember.
+	serving  sync.Mutex
+	served   view
+	remember bool
+
 	// Owned by Apply.
 	balancing resource.Balancing
-	served    view
 	last      scorer.Plan
 	body      []byte
 	sent      time.Time
@@ -153,8 +159,13 @@ func (t *Target) Succeed(before *Target) {
 	t.members, t.joined, t.departed = before.members, before.joined, before.departed
 	before.mu.Unlock()
 	before.tap.watch(before, nil)
-	if before.pool == t.pool && before.balancing == t.balancing {
-		t.served, t.last = before.served, before.last
+	switch {
+	case !before.balancing.Same(t.balancing):
+	case before.pool == t.pool:
+		t.served, t.last, t.remember = before.served, before.last, before.remember
+	case before.remember:
+		t.served.Recall(before.served.Memory())
+		t.remember = true
 	}
 }
 
@@ -221,7 +232,10 @@ func (t *Target) publish(p scorer.Plan) (scorer.InForce, error) {
 	if !joined {
 		return scorer.InForce{}, fmt.Errorf("%s: %w", t.Name(), errNoMembers)
 	}
+	t.serving.Lock()
 	served, err := t.served.Update(resource.Update{Plan: p, Kind: p.Kind, Endpoints: members, Departed: departed})
+	t.remember = t.remember || err == nil
+	t.serving.Unlock()
 	if err != nil {
 		return scorer.InForce{}, fmt.Errorf("%s: %w", t.Name(), err)
 	}

@@ -28,6 +28,12 @@ type Endpoint struct {
 	Capacity float64
 }
 
+// Valid says whether the data plane takes its address.
+func (e Endpoint) Valid() error {
+	_, _, err := parseAddress(e.Address)
+	return err
+}
+
 // parseAddress returns the address as xDS has it. Two endpoints are the same to a
 // data plane if their addresses' text is.
 func parseAddress(text string) (address *corev3.Address, canonical string, err error) {

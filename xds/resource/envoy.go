@@ -52,10 +52,24 @@ func NewEnvoy(config EnvoyConfig) (*Envoy, error) {
 	return &Envoy{config: config, weigher: w}, nil
 }
 
-// Adopt goes on from the weights that were served before a restart, by backend
-// and as in [scorer.Share.Applied]: a plan that has not changed is then served
-// with the same bytes. Call it before the first Update.
+// Adopt goes on from weights that were found at a data plane, by backend and as in
+// [scorer.Share.Applied]. Call it before the first Update.
 func (v *Envoy) Adopt(weights map[string]int) { v.weigher.adopt(weights) }
+
+// Memory notes what a successor needs to serve the same.
+func (v *Envoy) Memory() Memory {
+	m := v.weigher.remember()
+	m.Filler = v.filler
+	return m
+}
+
+// Recall goes on from where a predecessor of the same balancing was: a plan that
+// has not changed is then served with the same bytes. Call it before the first
+// Update.
+func (v *Envoy) Recall(m Memory) {
+	v.weigher.recall(m)
+	v.filler = m.Filler
+}
 
 // Update returns what is to be served. An error names the pool and the backends
 // that it is about, and changes nothing.

@@ -1,7 +1,9 @@
 package resource
 
 import (
+	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -262,28 +264,62 @@ func TestNothingNewIsNotServedAgain(t *testing.T) {
 	}
 }
 
-func TestAdoptServesTheSameAfterARestart(t *testing.T) {
-	for label, plan := range map[string]scorer.Plan{"unequal": planOf(4, 2, 1.1), "equal": planOf(1.05, 1, 1)} {
-		t.Run(label, func(t *testing.T) {
-			before := envoyOf(t, DefaultBalancing())
-			u := Update{Plan: planOf(9, 2, 1), Kind: scorer.KindConnections, Endpoints: endpointsOf(3)}
-			update(t, before, u)
-			u.Plan = plan
-			last := update(t, before, u)
-			weights := map[string]int{}
-			for _, share := range last.InForce.Shares {
-				weights[share.Backend] = share.Applied
-			}
-			for mode := range map[scorer.Mode]bool{scorer.Active: true, scorer.DryRun: true} {
-				after := envoyOf(t, DefaultBalancing())
-				after.Adopt(weights)
-				u.Plan.Mode = mode
-				if diff := cmp.Diff(lines(t, last.Body), lines(t, update(t, after, u).Body)); diff != "" {
-					t.Errorf("%v (-before +after):\n%s", mode, diff)
-				}
-			}
-		})
+func TestRecallServesTheSameAfterARestart(t *testing.T) {
+	reported := planOf(4, 2, 1.1, 1)
+	for i := range reported.Decisions {
+		reported.Decisions[i].Utilization = 0.5
 	}
+	drained := planOf(4, 2, 1, 0.5)
+	drained.Decisions[2].State, drained.Decisions[2].Weight = scorer.StateDraining, 0
+	for label, plan := range map[string]scorer.Plan{
+		"unequal": planOf(4, 2, 1.1, 1), "equal": planOf(1.05, 1, 1, 1), "still unequal": planOf(1.1, 1, 1, 1),
+		"reported": reported, "drained": drained,
+	} {
+		for _, kind := range []scorer.Kind{scorer.KindConnections, scorer.KindRequests} {
+			t.Run(label+", "+string(kind), func(t *testing.T) {
+				before := envoyOf(t, DefaultBalancing())
+				u := Update{Plan: planOf(9, 2, 1, 1), Kind: kind, Endpoints: endpointsOf(4)}
+				update(t, before, u)
+				// A mass disconnect makes the largest weight odd.
+				for _, held := range []float64{100, 0} {
+					u.Plan = plan
+					u.Plan.Decisions = slices.Clone(plan.Decisions)
+					for i := range u.Plan.Decisions {
+						u.Plan.Decisions[i].InFlight = held
+					}
+					update(t, before, u)
+				}
+				u.Plan = plan
+				last := update(t, before, u)
+				text, err := json.Marshal(before.Memory())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, mode := range []scorer.Mode{scorer.Active, scorer.DryRun} {
+					var memory Memory
+					if err := json.Unmarshal(text, &memory); err != nil {
+						t.Fatal(err)
+					}
+					after := envoyOf(t, DefaultBalancing())
+					after.Recall(memory)
+					u.Plan, u.Plan.Mode, u.Plan.Seq = plan, mode, 1
+					u.Plan.Decisions = slices.Clone(plan.Decisions)
+					for i := range u.Plan.Decisions { // nobody has reported yet
+						u.Plan.Decisions[i].Utilization = math.NaN()
+					}
+					if diff := cmp.Diff(lines(t, last.Body), lines(t, update(t, after, u).Body)); diff != "" {
+						t.Errorf("%v (-before +after):\n%s", mode, diff)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestRecallLeavesOutNonsense(t *testing.T) {
+	v := envoyOf(t, DefaultBalancing())
+	v.Recall(Memory{Policy: LeastRequest, Bias: 1, Weights: map[string]int{"b1": -4, "b2": 0, "b3": math.MaxInt64}, Filler: math.MaxUint32, Unequal: true})
+	update(t, v, Update{Plan: planOf(4, 2, 1), Kind: scorer.KindRequests, Endpoints: endpointsOf(3)})
 }
 
 func TestMassDisconnectIsPushed(t *testing.T) {

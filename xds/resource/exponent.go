@@ -20,12 +20,17 @@ const (
 	// report for that, and must go on to.
 	mostReport = 0.5
 	fewReport  = 0.4
+	// settle is how many plans after a restart it counts what was reported before:
+	// not all backends come back at once.
+	settle = 10
 )
 
 // exponents find the power of a share that makes it come true.
 type exponents struct {
 	balancing Balancing
 	reported  bool
+	// recalled is that reported is of before a restart.
+	recalled bool
 }
 
 // of returns the exponent for a plan of a pool of this kind.
@@ -37,7 +42,9 @@ func (e *exponents) of(p *scorer.Plan, kind scorer.Kind) float64 {
 		// Held connections settle where weight/(active+1)^bias is level.
 		return 1 + e.balancing.ActiveRequestBias
 	}
-	e.reported = reports(p) > e.threshold()
+	if !e.recalled || p.Seq > settle {
+		e.reported = reports(p) > e.threshold()
+	}
 	if e.reported && p.Law != scorer.LawStatic {
 		return reportedExponent
 	}

@@ -35,9 +35,11 @@ func NewGRPC(pool, service string) (*GRPC, error) {
 	return &GRPC{pool: pool, service: service, weigher: w}, nil
 }
 
-// Adopt goes on from the weights that were served before a restart, like
-// [Envoy.Adopt].
-func (v *GRPC) Adopt(weights map[string]int) { v.weigher.adopt(weights) }
+// Memory notes what a successor needs to serve the same.
+func (v *GRPC) Memory() Memory { return v.weigher.remember() }
+
+// Recall goes on from where a predecessor was, like [Envoy.Recall].
+func (v *GRPC) Recall(m Memory) { v.weigher.recall(m) }
 
 // Update returns what is to be served; [Update.Departed] does not matter to gRPC
 // clients. An error names the pool and the backends that it is about, and changes

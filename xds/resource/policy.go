@@ -58,6 +58,13 @@ func (b Balancing) withDefaults() (Balancing, error) {
 	return b, nil
 }
 
+// Same says whether weights mean the same under both.
+func (b Balancing) Same(other Balancing) bool {
+	b, errB := b.withDefaults()
+	other, errOther := other.withDefaults()
+	return errB == nil && errOther == nil && b == other
+}
+
 // algorithm is the policy in the words of the law.
 func (b Balancing) algorithm() scorer.Algorithm {
 	switch b.Policy {

@@ -25,6 +25,8 @@ type weigher struct {
 	rounder  *scorer.Rounder
 	limit    int
 	exponent float64
+	// recalled is a predecessor's memory, until the first plan.
+	recalled *Memory
 	// last are the weights sent, by backend.
 	last map[string]int
 	flat []scorer.Decision
@@ -58,6 +60,33 @@ func (w *weigher) adopt(weights map[string]int) {
 		w.last[name] = weight
 	}
 	w.rounder = nil
+}
+
+// remember notes what served weights depend on besides the plan.
+func (w *weigher) remember() Memory {
+	switch {
+	case w.recalled != nil:
+		return *w.recalled
+	case w.rounder == nil:
+		return Memory{}
+	}
+	return Memory{
+		Policy: w.balancing.Policy, Bias: w.balancing.ActiveRequestBias,
+		Rounder: w.rounder.Memory(), Exponent: w.exponent, Weights: maps.Clone(w.last), Reported: w.exponents.reported,
+		Unequal: w.equality.unequal, Odd: w.memory.odd,
+	}
+}
+
+// recall goes on from a predecessor's memory, unless that was of another balancing.
+func (w *weigher) recall(m Memory) {
+	if !w.balancing.Same(Balancing{m.Policy, m.Bias}) {
+		return
+	}
+	m = m.sane()
+	w.adopt(m.Weights)
+	w.exponents.reported, w.exponents.recalled = m.Reported, true
+	w.equality.unequal, w.memory.odd = m.Unequal, m.Odd
+	w.recalled = &m
 }
 
 // adopted are the shares that the adopted weights come to, nil without any.
@@ -129,9 +158,13 @@ func (w *weigher) prepare(count int, exponent float64) {
 	}
 	w.limit, w.exponent = limit, exponent
 	w.rounder = scorer.NewRounder(scorer.RounderConfig{Max: limit, Exponent: exponent})
-	if len(w.last) > 0 {
+	switch {
+	case w.recalled != nil && w.recalled.Exponent == exponent:
+		w.rounder.Recall(w.recalled.Rounder)
+	case len(w.last) > 0:
 		w.rounder.Adopt(w.last)
 	}
+	w.recalled = nil
 }
 
 // flatten returns the decisions with equal weights.

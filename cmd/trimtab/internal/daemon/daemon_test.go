@@ -161,7 +161,7 @@ func TestTheKeeperSaysOnceThatItCannotSave(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "pools"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	k.remember(scorer.Memory{Backends: map[string]scorer.Remembered{"s1": {Weight: 2}}})
+	k.remember(scorer.Memory{Backends: map[string]scorer.Remembered{"s1": {Weight: 2}}}, nil)
 	k.close()
 	if f, err := store.Load("web"); err != nil || f.Memory.Backends["s1"].Weight != 2 {
 		t.Errorf("at the end %+v, %v", f, err)

@@ -167,7 +167,7 @@ func (f *Fleet) Swap(ctx context.Context, change *Change) {
 			before[p.config.Name] = p
 		}
 	}
-	f.end(ctx, ending, func(p *pool) bool {
+	f.end(ctx, ending, change.served, func(p *pool) bool {
 		return !next[p.config.Name] && p.config.OnExit == config.OnExitRestore
 	})
 	for _, p := range change.pools {
@@ -218,7 +218,7 @@ func (f *Fleet) Swap(ctx context.Context, change *Change) {
 // Close stops everything, and puts weights back where the configuration says
 // so.
 func (f *Fleet) Close(ctx context.Context) {
-	f.end(ctx, *f.pools.Load(), func(p *pool) bool { return p.config.OnExit == config.OnExitRestore })
+	f.end(ctx, *f.pools.Load(), nil, func(p *pool) bool { return p.config.OnExit == config.OnExitRestore })
 	for _, p := range f.proxies {
 		p.stop()
 	}
@@ -230,7 +230,7 @@ func (f *Fleet) Close(ctx context.Context) {
 	f.pools.Store(&[]*pool{})
 }
 
-func (f *Fleet) end(ctx context.Context, pools []*pool, restore func(*pool) bool) {
+func (f *Fleet) end(ctx context.Context, pools []*pool, next []*xds.Target, restore func(*pool) bool) {
 	var group sync.WaitGroup
 	for _, p := range pools {
 		group.Go(func() {
@@ -238,7 +238,7 @@ func (f *Fleet) end(ctx context.Context, pools []*pool, restore func(*pool) bool
 			if !restore(p) {
 				return
 			}
-			if err := p.restore(ctx); err != nil {
+			if err := p.restore(ctx, next); err != nil {
 				f.log.Error("weights stay as trimtab set them", "error", err)
 			}
 		})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/state"
 	"github.com/trimtab-lb/trimtab/scorer"
+	"github.com/trimtab-lb/trimtab/xds"
 )
 
 // keeper holds what a pool's successor needs: a newer pool of the same name after a
@@ -62,10 +63,11 @@ func (k *keeper) newest() state.File {
 	return k.file
 }
 
-// remember takes what the pool has learned; it returns at once.
-func (k *keeper) remember(m scorer.Memory) {
+// remember takes what the pool has learned, and what its targets have sent; it
+// returns at once.
+func (k *keeper) remember(m scorer.Memory, served map[string]xds.Memory) {
 	k.mu.Lock()
-	k.file.Memory = m
+	k.file.Memory, k.file.Served = m, served
 	k.mu.Unlock()
 	select {
 	case k.wake <- struct{}{}:

@@ -59,7 +59,7 @@ func newPool(c config.Pool, change *Change, o Options) (*pool, error) {
 		return nil, err
 	}
 	p := &pool{config: c, log: log, done: make(chan struct{}), keeper: newKeeper(o.Store, log, c.Name)}
-	p.options = tuner.Options{Name: c.Name, Pool: model, Logger: log, OnEvent: o.OnEvent, OnMemory: p.keeper.remember, Prober: prober{c.Probe}}
+	p.options = tuner.Options{Name: c.Name, Pool: model, Logger: log, OnEvent: o.OnEvent, OnMemory: p.remember, Prober: prober{c.Probe}}
 	if o.Store == nil {
 		p.options.MemoryEvery = -1 // a successor in this process is told at the end
 	}
@@ -191,6 +191,7 @@ func (p *pool) start(before *pool) {
 	}
 	kept := p.keeper.start(predecessor)
 	p.options.Pool.Recall(kept.Memory, time.Now())
+	p.recall(kept.Served)
 	p.options.Orders = kept.Orders
 	p.tuner = tuner.New(p.options)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -223,12 +224,19 @@ func (p *pool) stop() {
 	p.keeper.close()
 }
 
-// restore puts the weights back that were found at first.
-func (p *pool) restore(ctx context.Context) error {
+// restore puts the weights back that were found at first. What goes on to be served
+// for another pool is left alone.
+func (p *pool) restore(ctx context.Context, next []*xds.Target) error {
 	ctx, cancel := context.WithTimeout(ctx, restoreTimeout)
 	defer cancel()
 	var errs []error
-	for _, restore := range p.restores {
+	restores := slices.Clone(p.restores)
+	for _, t := range p.served {
+		if !slices.ContainsFunc(next, func(n *xds.Target) bool { return n.Name() == t.Name() }) {
+			restores = append(restores, t.Restore)
+		}
+	}
+	for _, restore := range restores {
 		if err := restore(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("pool %s: restore the weights found: %w", p.config.Name, err))
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/web"
+	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
 	"github.com/trimtab-lb/trimtab/xds"
 	"github.com/trimtab-lb/trimtab/xds/resource"
@@ -24,7 +25,6 @@ func (p *pool) addServed(t config.Target, server *xds.Server, who *members) (err
 		return err
 	}
 	p.served = append(p.served, target)
-	p.restores = append(p.restores, target.Restore)
 	p.options.Targets = append(p.options.Targets, tuner.NamedTarget{Name: target.Name(), Target: target})
 	who.followers = append(who.followers, target.SetBackends)
 	who.addressed = !slices.ContainsFunc(p.config.Backends, func(b config.Backend) bool { return b.Address == "" })
@@ -39,6 +39,29 @@ func (p *pool) succeed(old *pool) {
 	for _, t := range p.served {
 		for _, before := range old.served {
 			t.Succeed(before)
+		}
+	}
+}
+
+// remember keeps what the pool and its targets know.
+func (p *pool) remember(m scorer.Memory) {
+	var served map[string]xds.Memory
+	for _, t := range p.served {
+		if memory, ok := t.Memory(); ok {
+			if served == nil {
+				served = map[string]xds.Memory{}
+			}
+			served[t.Name()] = memory
+		}
+	}
+	p.keeper.remember(m, served)
+}
+
+// recall lets targets go on from what an earlier trimtab has served.
+func (p *pool) recall(served map[string]xds.Memory) {
+	for _, t := range p.served {
+		if memory, ok := served[t.Name()]; ok {
+			t.Recall(memory)
 		}
 	}
 }

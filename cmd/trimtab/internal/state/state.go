@@ -3,7 +3,7 @@
 //
 //	pool's owner ─▶ Memory, Orders ─▶ Store.Save ─▶ DIR/pools/NAME.json
 //	                                                     │ at the next start
-//	                       scorer.Pool.Recall ◀── Store.Load
+//	     scorer.Pool.Recall, xds.Target.Recall ◀── Store.Load
 //
 // A file is replaced as a whole or not at all. One that cannot be read is set
 // aside, never overwritten, and the pool starts from what the proxies have.
@@ -30,6 +30,7 @@ import (
 
 	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
+	"github.com/trimtab-lb/trimtab/xds"
 )
 
 const (
@@ -48,6 +49,8 @@ type File struct {
 	SavedAt time.Time     `json:"saved_at"`
 	Orders  scorer.Orders `json:"orders"`
 	Memory  scorer.Memory `json:"memory"`
+	// Served is by target: what Envoys and gRPC clients have.
+	Served map[string]xds.Memory `json:"served,omitempty"`
 }
 
 // ErrDamaged is a file that could not be understood and was set aside.
