@@ -52,7 +52,7 @@ func (p *Pool) choose(e evidence) choice {
 		p.capacity.witness = byReports
 		return choice{name: LawCapacity, why: "capacity learned from reported utilization alone: under round robin latency shows queues, not strength", law: p.capacity}
 	case !e.feedback && p.config.Law == LawAuto:
-		return configured("round robin without reported utilization: latency there shows queues, not strength; `balance leastconn` or `random(2)` would let weights be learned")
+		return configured("round robin without reported utilization: latency there shows queues, not strength; balancing by work in flight, or reports, would let weights be learned")
 	}
 	p.capacity.witness = byBoth
 	if e.reported {

@@ -116,9 +116,10 @@ func (p *Pool) advice() string {
 		switch p.targets[i].inForce.Algorithm {
 		case RoundRobin:
 			return "round robin looks at nothing but weights, and nothing is reported to learn them from: " +
-				"change to `balance leastconn` (or `random(2)` with little in flight), or have the backends report their load"
+				"have the backends report their load, or let the proxy look at work in flight (HAProxy: `balance leastconn`, or `random(2)` " +
+				"with little in flight; Envoy: LEAST_REQUEST)"
 		case FixedWeights:
-			return "the balancing algorithm takes no weights while running: change to `balance leastconn` or `random(2)`"
+			return "the balancing algorithm takes no weights while running: change it (HAProxy: `balance leastconn` or `random(2)`; Envoy: LEAST_REQUEST)"
 		}
 	}
 	return ""

@@ -2,6 +2,7 @@ package xds
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,32 +11,37 @@ import (
 	"google.golang.org/grpc/peer"
 )
 
-// admit is nil for a client that may be served, by its node id and by what its
-// certificate proves.
-func (o Options) admit(ctx context.Context, node string) error {
-	err := o.allowed(ctx, node)
-	if err != nil {
-		from := ""
-		if p, ok := peer.FromContext(ctx); ok {
-			from = p.Addr.String()
-		}
-		o.Logger.Warn("a client is refused", "listener", "xds:"+o.Listen, "node", node, "peer", from, "error", err)
-	}
-	return err
+// rules say who is served, and how many.
+type rules struct {
+	// nodes and clients are patterns of node ids and of names in certificates;
+	// none allows all.
+	nodes, clients []string
+	streams        int
 }
 
-func (o Options) allowed(ctx context.Context, node string) error {
-	if len(o.Nodes) > 0 && !matchesAny(o.Nodes, node) {
-		return fmt.Errorf("its node id is none of those that xds.nodes allows")
+func (o Options) rules() rules {
+	r := rules{nodes: o.Nodes, streams: o.MaxStreams}
+	if o.TLS != nil {
+		r.clients = o.TLS.Clients
 	}
-	if o.TLS == nil || len(o.TLS.Clients) == 0 {
+	return r
+}
+
+// refusal is nil for a client that may be served, by its node id and by what its
+// certificate proves.
+func (r rules) refusal(node string, names []string) error {
+	switch {
+	case len(r.nodes) > 0 && !matchesAny(r.nodes, node):
+		return errors.New("its node id is none of those that xds.nodes allows")
+	case len(r.clients) == 0:
+		return nil
+	case len(names) == 0:
+		return errors.New("it has shown no certificate with a name, and xds.tls.clients asks for one")
+	case !slices.ContainsFunc(names, func(name string) bool { return matchesAny(r.clients, name) }):
+		return fmt.Errorf("none of the names in its certificate, %q, is one that xds.tls.clients allows", names)
+	default:
 		return nil
 	}
-	names := namesOf(ctx)
-	if !slices.ContainsFunc(names, func(name string) bool { return matchesAny(o.TLS.Clients, name) }) {
-		return fmt.Errorf("none of the names in its certificate, %q, is one that xds.tls.clients allows", names)
-	}
-	return nil
 }
 
 // namesOf are the subject alternative names that a client has proved.

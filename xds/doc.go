@@ -12,6 +12,10 @@
 // or as gRPC clients, know it: each has a view of its own, as the two do not agree
 // on what a weight means.
 //
+// Every stream passes the admission first: it counts them, refuses who may not
+// connect, and ends the streams of those who may no longer after a reload
+// ([Server.Prepare]). What clients have and what they refuse is told over CSDS.
+//
 // Nothing is said of endpoints until every target that is served has had its first
 // plan: an Envoy that reconnects after a restart keeps what it has until then, and
 // is not told that endpoints which are late do not exist.

@@ -2,8 +2,11 @@ package xds
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/trimtab-lb/trimtab/xds/loadstats"
 )
 
 // Options describe a server.
@@ -16,7 +19,8 @@ type Options struct {
 	Nodes []string
 	// ReportInterval is how often load is reported, 20 ms or more; 0 means 200 ms.
 	ReportInterval time.Duration
-	// MaxStreams bounds the streams of all clients; 0 means 10,000.
+	// MaxStreams bounds the streams of all clients, those for load reports included;
+	// 0 means 10,000.
 	MaxStreams int
 	// MaxConnectionAge is when clients are asked to connect anew, give or take a
 	// tenth, so that they spread over replicas; 0 means never.
@@ -25,16 +29,32 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-const defaultMaxStreams = 10_000
+const (
+	defaultMaxStreams = 10_000
+	// minReportInterval is what the load reporting service asks for at the least.
+	minReportInterval = 20 * time.Millisecond
+	// maxPerConnection bounds what one client can open; an Envoy has two streams, or
+	// one for each of its clusters.
+	maxPerConnection = 10_000
+)
 
 func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.ReportInterval == 0 {
+		o.ReportInterval = loadstats.DefaultInterval
+	}
 	if o.MaxStreams == 0 {
 		o.MaxStreams = defaultMaxStreams
 	}
 	var errs []error
+	if o.ReportInterval < minReportInterval {
+		errs = append(errs, fmt.Errorf("load reports every %s: at least %s have to lie between two", o.ReportInterval, minReportInterval))
+	}
+	if o.MaxStreams < 0 || o.MaxConnectionAge < 0 {
+		errs = append(errs, fmt.Errorf("%d streams, connections of %s: limits must not be negative", o.MaxStreams, o.MaxConnectionAge))
+	}
 	if o.TLS != nil && len(o.TLS.Clients) > 0 && o.TLS.ClientCA == "" {
 		errs = append(errs, errors.New("names of clients cannot be checked without a client CA"))
 	}

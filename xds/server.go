@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"strings"
 	"sync"
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	statusv3 "github.com/envoyproxy/go-control-plane/envoy/service/status/v3"
 	"google.golang.org/grpc"
 
 	"github.com/trimtab-lb/trimtab/xds/discovery"
@@ -22,6 +24,9 @@ const (
 	viewEnvoy = "envoy"
 	viewGRPC  = "grpc"
 )
+
+// noLimit leaves the number of streams to the admission, which knows all of them.
+const noLimit = math.MaxInt32
 
 // stopTimeout bounds the end of streams that do not read.
 const stopTimeout = time.Second
@@ -35,6 +40,8 @@ type Server struct {
 	grpc      *grpc.Server
 	discovery *discovery.Server
 	loads     *loadstats.Server
+	admission *admission
+	keys      *keyring // nil for plain text
 
 	mu sync.Mutex
 	catalog
@@ -48,24 +55,24 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("xds: %w", err)
 	}
 	s := &Server{options: o, log: o.Logger.With("listener", "xds:"+o.Listen), catalog: newCatalog()}
+	s.admission = newAdmission(o.rules(), s.log)
 	settings := discovery.Options{
 		View: viewOf, Identifier: "trimtab", Log: s.log,
-		Admit:      func(ctx context.Context, n *corev3.Node) error { return o.admit(ctx, n.GetId()) },
-		MaxStreams: o.MaxStreams, MaxConnectionAge: o.MaxConnectionAge,
+		Admit:      func(ctx context.Context, n *corev3.Node) error { return s.admission.admit(ctx, n.GetId()) },
+		MaxStreams: noLimit, MaxConnectionAge: o.MaxConnectionAge,
 	}
 	var transport []grpc.ServerOption
 	if o.TLS != nil {
-		keys, err := newKeyring(*o.TLS, s.log)
-		if err != nil {
+		if s.keys, err = newKeyring(*o.TLS, s.log); err != nil {
 			return nil, fmt.Errorf("xds: %w", err)
 		}
-		transport = append(transport, grpc.Creds(keys.credentials()))
+		transport = append(transport, grpc.Creds(s.keys.credentials()))
 	}
 	if s.discovery, err = discovery.New(settings); err != nil {
 		return nil, err
 	}
 	if s.loads, err = loadstats.New(loadstats.Options{
-		Interval: o.ReportInterval, MaxStreams: o.MaxStreams, Admit: o.admit, Logger: s.log,
+		Interval: o.ReportInterval, MaxStreams: noLimit, Admit: s.admission.admit, Logger: s.log,
 	}); err != nil {
 		return nil, fmt.Errorf("xds: %w", err)
 	}
@@ -73,9 +80,11 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 	// measure the connection anew for every one of them.
 	const window = 1 << 20
 	transport = append(transport, grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window))
-	s.grpc = grpc.NewServer(append(transport, s.discovery.ServerOptions()...)...)
+	s.grpc = grpc.NewServer(append(append(transport, s.discovery.ServerOptions()...),
+		grpc.StreamInterceptor(s.admission.attend), grpc.MaxConcurrentStreams(maxPerConnection), grpc.WaitForHandlers(true))...)
 	s.discovery.Register(s.grpc)
 	s.loads.Register(s.grpc)
+	statusv3.RegisterClientStatusDiscoveryServiceServer(s.grpc, clientStatus{server: s})
 	var lc net.ListenConfig
 	if s.listener, err = lc.Listen(ctx, "tcp", o.Listen); err != nil {
 		return nil, fmt.Errorf("xds: %w", err)
@@ -109,7 +118,13 @@ func (s *Server) Close() error {
 // what they have.
 func (s *Server) Run(ctx context.Context) error {
 	served := make(chan error, 1)
-	go func() { served <- s.grpc.Serve(s.listener) }()
+	go func() {
+		err := s.grpc.Serve(s.listener)
+		if errors.Is(err, grpc.ErrServerStopped) {
+			err = nil // ctx had ended before anything was answered
+		}
+		served <- err
+	}()
 	select {
 	case err := <-served:
 		return fmt.Errorf("%s: %w", s.Name(), err)
@@ -120,12 +135,8 @@ func (s *Server) Run(ctx context.Context) error {
 	ended := make(chan error, 1)
 	go func() { ended <- s.discovery.Shutdown(closing) }()
 	s.grpc.Stop()
-	err := <-ended
-	// That it was stopped before it began is what was asked for.
-	if failed := <-served; !errors.Is(failed, grpc.ErrServerStopped) {
-		err = errors.Join(err, failed)
-	}
-	if err != nil {
+	s.admission.wait()
+	if err := errors.Join(<-ended, <-served); err != nil {
 		return fmt.Errorf("%s: %w", s.Name(), err)
 	}
 	return nil

@@ -28,10 +28,15 @@ type TLS struct {
 
 // keyring is the files of a TLS in their last usable state.
 type keyring struct {
-	files TLS
-	log   *slog.Logger
+	log *slog.Logger
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	keys
+}
+
+// keys are the files and what was in them.
+type keys struct {
+	files  TLS
 	stamp  [3]fileStamp
 	config *tls.Config
 }
@@ -43,12 +48,24 @@ type fileStamp struct {
 }
 
 func newKeyring(files TLS, log *slog.Logger) (*keyring, error) {
-	k := &keyring{files: files, log: log, stamp: stampsOf(files)}
-	var err error
-	if k.config, err = files.load(); err != nil {
+	read, err := readKeys(files)
+	if err != nil {
 		return nil, err
 	}
-	return k, nil
+	return &keyring{log: log, keys: read}, nil
+}
+
+func readKeys(files TLS) (out keys, err error) {
+	out = keys{files: files, stamp: stampsOf(files)} // before, so that no change in between is missed
+	out.config, err = files.load()
+	return out, err
+}
+
+// use takes other keys for the connections to come.
+func (k *keyring) use(other keys) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.keys = other
 }
 
 func (k *keyring) credentials() credentials.TransportCredentials {

@@ -18,7 +18,7 @@ import (
 type attachCommand struct {
 	Socket        string        `required:"" xor:"proxy" placeholder:"PATH" help:"HAProxy's stats socket: a path, or HOST:PORT."`
 	EnvoyAdmin    string        `required:"" xor:"proxy" placeholder:"HOST:PORT" help:"Envoy's admin instead, or unix:PATH. It is only looked at."`
-	Server        string        `default:"127.0.0.1:18000" placeholder:"HOST:PORT" help:"With --envoy-admin: where the Envoy would reach trimtab's xDS server (default ${default})."`
+	Server        string        `default:"${xds_server}" placeholder:"HOST:PORT" help:"With --envoy-admin: where the Envoy would reach trimtab's xDS server (default ${default})."`
 	Backend       []string      `placeholder:"NAME" help:"Only this backend, or cluster of Envoy; may be repeated. Default: all that can be tuned."`
 	ConfigFile    string        `type:"path" placeholder:"FILE" help:"HAProxy's configuration, to read the balancing algorithms from."`
 	Load          string        `placeholder:"URL" help:"Where a server's load report is, with {address}, {host} or {name} in it."`

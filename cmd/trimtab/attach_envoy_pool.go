@@ -129,6 +129,16 @@ func (p *envoyPool) wanted() (map[string]int, error) {
 	return out, nil
 }
 
+// membership warns where the hosts come and go without anybody touching a
+// configuration: from then on it is trimtab's that lists them.
+func (p *envoyPool) membership() []string {
+	if p.config.Discovery != "STRICT_DNS" {
+		return nil
+	}
+	return []string{"Envoy resolves this cluster's names again and again, and trimtab resolves none: " +
+		"from the change below on, a host that comes or goes is one that you write into trimtab.yaml"}
+}
+
 // show is the pool for people and scripts.
 func (p *envoyPool) show(counted admin.Stats, server string) (status.Pool, error) {
 	send, err := p.wanted()
@@ -146,6 +156,7 @@ func (p *envoyPool) show(counted admin.Stats, server string) (status.Pool, error
 	inForce.Warnings = append(inForce.Warnings[:len(inForce.Warnings):len(inForce.Warnings)], admin.Warnings(admin.Seen{
 		Version: p.version, Config: p.config, Cluster: p.now, Stats: counted, Kind: p.plan.Kind,
 	})...)
+	inForce.Warnings = append(inForce.Warnings, p.membership()...)
 	shown := status.FromSnapshots("", []*tuner.Snapshot{{
 		Plan: plan, Reports: p.reports,
 		Targets: []tuner.TargetStatus{{Name: p.target, InSync: true, LastApply: p.took, AppliedSeq: p.plan.Seq, Applies: p.plan.Seq, InForce: inForce}},

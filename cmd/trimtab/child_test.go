@@ -47,9 +47,12 @@ func (r *running) again(t *testing.T) {
 	})
 }
 
+// workshop is where the program is built.
+var workshop = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "trimtab-test") })
+
 // built is the program, built when it is first needed.
 var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "trimtab-test")
+	dir, err := workshop()
 	if err != nil {
 		return "", err
 	}
@@ -71,8 +74,8 @@ func binary(t *testing.T) string {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := built(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	if dir, err := workshop(); err == nil {
+		_ = os.RemoveAll(dir)
 	}
 	os.Exit(code)
 }

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/xds/resource"
 )
+
+// defaultXDSServer is trimtab on the same machine, on the port that everybody's
+// examples have.
+const defaultXDSServer = "127.0.0.1:18000"
 
 type envoyCommand struct {
 	Bootstrap envoyBootstrapCommand `cmd:"" help:"Print the configuration of an Envoy that has everything from trimtab."`
@@ -40,16 +45,24 @@ func (f tlsFlags) clientTLS() *resource.ClientTLS {
 }
 
 type envoyBootstrapCommand struct {
-	Server string `required:"" placeholder:"HOST:PORT" help:"Where the Envoy reaches trimtab's xDS server."`
+	Config string `type:"path" placeholder:"FILE" help:"trimtab's configuration, to take from what it says of the xDS server."`
+	Server string `placeholder:"HOST:PORT" help:"Where the Envoy reaches trimtab's xDS server. Default: xds.listen of --config, without it ${xds_server}."`
 	Admin  string `default:"127.0.0.1:9901" placeholder:"HOST:PORT" help:"Where Envoy's own admin listens (default ${default})."`
 	envoyFlags
 }
 
 func (c envoyBootstrapCommand) Run(s *streams) error {
-	text, err := resource.Bootstrap(resource.BootstrapConfig{
+	bootstrap := resource.BootstrapConfig{
 		Node: c.node(), Server: resource.Server{Address: c.Server, TLS: c.clientTLS()},
 		Admin: c.Admin, StateOfTheWorld: c.Sotw, ReportLoad: !c.NoLoadReports,
-	})
+	}
+	if c.Config != "" {
+		if err := fillBootstrap(&bootstrap, c.Config); err != nil {
+			return err
+		}
+	}
+	bootstrap.Server.Address = cmp.Or(bootstrap.Server.Address, defaultXDSServer)
+	text, err := resource.Bootstrap(bootstrap)
 	if err != nil {
 		return usageError{err}
 	}
@@ -61,7 +74,7 @@ type envoyClusterCommand struct {
 	Pool          string      `required:"" placeholder:"NAME" help:"The pool; without --config, the name of its endpoints."`
 	Cluster       string      `placeholder:"NAME" help:"The cluster as Envoy's configuration names it. Default: as trimtab does."`
 	Config        string      `type:"path" placeholder:"FILE" help:"trimtab's configuration, to take everything from that it says."`
-	Server        string      `placeholder:"HOST:PORT" help:"Where the Envoy reaches trimtab's xDS server. Default: xds.listen of --config."`
+	Server        string      `placeholder:"HOST:PORT" help:"Where the Envoy reaches trimtab's xDS server. Default: xds.listen of --config, without it ${xds_server}."`
 	Kind          scorer.Kind `enum:"auto,requests,connections" default:"auto" help:"What the pool serves: requests, connections or auto. Default: as in --config."`
 	HealthChecked bool        `help:"The cluster has health checks of its own."`
 	envoyFlags
@@ -73,23 +86,19 @@ func (c envoyClusterCommand) Run(s *streams) error {
 		Cluster: c.Cluster, Pool: c.Pool, Kind: c.Kind, HealthChecked: c.HealthChecked,
 		StateOfTheWorld: c.Sotw, ReportLoad: !c.NoLoadReports,
 	}
-	note := ""
 	if c.Config != "" {
-		var err error
-		if note, err = fillSnippet(&snippet, c.Config, c.Pool); err != nil {
+		if err := fillSnippet(&snippet, c.Config, c.Pool); err != nil {
 			return err
 		}
 	}
 	if snippet.Cluster == "" {
 		snippet.Cluster = snippet.Pool
 	}
-	if snippet.Server.Address == "" {
-		return usageError{fmt.Errorf("--server is missing: where the Envoy reaches trimtab's xDS server; or give --config")}
-	}
+	snippet.Server.Address = cmp.Or(snippet.Server.Address, defaultXDSServer)
 	text, err := resource.ClusterSnippet(snippet)
 	if err != nil {
 		return usageError{err}
 	}
-	_, err = fmt.Fprint(s.out, note+text)
+	_, err = fmt.Fprint(s.out, text)
 	return err
 }

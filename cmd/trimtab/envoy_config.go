@@ -14,47 +14,92 @@ import (
 )
 
 // fillSnippet adds what trimtab's configuration says and nothing has said so far.
-// Its error has all that is missing. note is, as a comment, what does not fit
-// together.
-func fillSnippet(snippet *resource.SnippetConfig, file, pool string) (note string, err error) {
+// Its error has all that is missing.
+func fillSnippet(snippet *resource.SnippetConfig, file, pool string) error {
 	parsed, err := config.Load(file)
 	if err != nil {
-		return "", err
+		return err
 	}
-	p, target, err := envoyTarget(parsed, pool)
+	p, target, err := envoyTarget(parsed, pool, snippet.Cluster)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s: %w", file, err)
 	}
 	snippet.Pool = target.Cluster
+	// trimtab weighs for what the target says, so that this is what the cluster needs.
+	snippet.Policy = resource.LeastRequest
+	if target.Policy == config.EnvoyRoundRobin {
+		snippet.Policy = resource.RoundRobin
+	}
+	if target.Bias != 1 {
+		snippet.ActiveRequestBias = &target.Bias
+	}
 	if snippet.Kind == scorer.KindAuto {
 		snippet.Kind = p.Kind
 	}
 	snippet.ReportLoad = snippet.ReportLoad && !backendsReport(p)
-	var missing []error
-	if snippet.Server.Address == "" {
-		if snippet.Server.Address, err = reachable(parsed.XDS.Listen); err != nil {
-			missing = append(missing, fmt.Errorf("%s: xds.listen: %w", file, err))
-		}
-	}
-	missing = append(missing, missingTLS(file, parsed.XDS.TLS, snippet.Server.TLS)...)
-	if len(missing) > 0 {
-		return "", usageError{errors.Join(missing...)}
-	}
-	return policyNote(p.Name, target), nil
+	return fillServer(&snippet.Server, file, parsed.XDS)
 }
 
-// envoyTarget finds a pool that Envoys follow.
-func envoyTarget(c *config.Config, name string) (config.Pool, *config.Envoy, error) {
+// fillBootstrap adds what trimtab's configuration says of the xDS server.
+func fillBootstrap(bootstrap *resource.BootstrapConfig, file string) error {
+	parsed, err := config.Load(file)
+	if err != nil {
+		return err
+	}
+	steered := slices.DeleteFunc(slices.Clone(parsed.Pools), func(p config.Pool) bool {
+		return !slices.ContainsFunc(p.Targets, func(t config.Target) bool { return t.Envoy != nil })
+	})
+	if len(steered) == 0 {
+		return fmt.Errorf("%s: no pool has an envoy target: there is nothing that an Envoy would be served", file)
+	}
+	if !slices.ContainsFunc(steered, func(p config.Pool) bool { return !backendsReport(p) }) {
+		bootstrap.ReportLoad = false
+	}
+	return fillServer(&bootstrap.Server, file, parsed.XDS)
+}
+
+func fillServer(server *resource.Server, file string, listens *config.XDS) error {
+	var missing []error
+	if server.Address == "" {
+		at, err := reachable(listens.Listen)
+		if err != nil {
+			missing = append(missing, fmt.Errorf("%s: xds.listen: %w", file, err))
+		}
+		server.Address = at
+	}
+	missing = append(missing, missingTLS(file, listens.TLS, server.TLS)...)
+	if len(missing) > 0 {
+		return usageError{errors.Join(missing...)}
+	}
+	return nil
+}
+
+// envoyTarget finds a pool that Envoys follow, and its only target for them or the
+// one for a cluster.
+func envoyTarget(c *config.Config, name, cluster string) (config.Pool, *config.Envoy, error) {
 	var followed []string
 	for _, p := range c.Pools {
-		i := slices.IndexFunc(p.Targets, func(t config.Target) bool { return t.Envoy != nil })
+		var clusters []string
+		var target *config.Envoy
+		for _, t := range p.Targets {
+			if t.Envoy == nil {
+				continue
+			}
+			if clusters = append(clusters, t.Envoy.Cluster); target == nil || t.Envoy.Cluster == cluster {
+				target = t.Envoy
+			}
+		}
 		switch {
-		case p.Name == name && i >= 0:
-			return p, p.Targets[i].Envoy, nil
-		case p.Name == name:
+		case p.Name != name:
+			if target != nil {
+				followed = append(followed, p.Name)
+			}
+		case target == nil:
 			return p, nil, fmt.Errorf("pool %s has no envoy target: add \"- envoy: {}\" to its targets", name)
-		case i >= 0:
-			followed = append(followed, p.Name)
+		case len(clusters) > 1 && target.Cluster != cluster:
+			return p, nil, fmt.Errorf("pool %s has several envoy targets: choose one with --cluster %s", name, strings.Join(clusters, " or --cluster "))
+		default:
+			return p, target, nil
 		}
 	}
 	if len(followed) == 0 {
@@ -98,19 +143,4 @@ func missingTLS(file string, server *config.TLS, client *resource.ClientTLS) []e
 		missing = append(missing, fmt.Errorf("%s: xds.tls.client_ca is set: --cert and --key are missing, a certificate that %s has signed", file, server.ClientCA))
 	}
 	return missing
-}
-
-// policyNote is for a target that is told of another policy than the one printed:
-// weights would mean something else.
-func policyNote(pool string, target *config.Envoy) string {
-	var change string
-	switch {
-	case target.Policy == config.EnvoyRoundRobin:
-		change = "policy round_robin: set lb_policy to ROUND_ROBIN"
-	case target.Bias != 1:
-		change = fmt.Sprintf("bias %v: set active_request_bias to that", target.Bias)
-	default:
-		return ""
-	}
-	return fmt.Sprintf("# The envoy target of pool %s says %s in what follows,\n# or take it out of the target: weights mean different things.\n", pool, change)
 }

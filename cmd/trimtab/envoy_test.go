@@ -18,6 +18,9 @@ const edgePools = `
 - name: robin
   backends: [{name: a, address: "127.0.0.1:7001"}]
   targets: [envoy: {policy: round_robin}]
+- name: twice
+  backends: [{name: a, address: "127.0.0.1:7001"}]
+  targets: [{envoy: {cluster: twice-a}}, {envoy: {cluster: twice-b, bias: 0.25}}]
 - name: dry
   backends: [{name: a, address: "127.0.0.1:7001"}]
   targets: [grpc: {}]
@@ -33,21 +36,24 @@ func edgeConfig(t *testing.T, xds string) string {
 func TestEnvoyUsage(t *testing.T) {
 	open := edgeConfig(t, `{listen: "127.0.0.1:18000"}`)
 	anywhere := edgeConfig(t, `{listen: ":18000", tls: {cert: /c.pem, key: /k.pem, client_ca: /ca.pem}}`)
+	bare := filepath.Join(t.TempDir(), "bare.yaml")
+	write(t, bare, "pools: [{name: p, from: haproxy, targets: [haproxy: {socket: /run/s}]}]\n")
 	for _, test := range []struct {
 		name string
 		args []string
 		code int
 		says []string
 	}{
-		{"bootstrap without a server", []string{"bootstrap"}, exitUsage, []string{"--server"}},
+		{"bootstrap of a server anywhere", []string{"bootstrap", "--config", anywhere}, exitUsage, []string{"--server is missing", "--ca is missing", "--cert and --key are missing"}},
+		{"bootstrap without a pool for Envoys", []string{"bootstrap", "--config", bare}, exitFailed, []string{bare, "no pool has an envoy target"}},
 		{"bootstrap with half an address", []string{"bootstrap", "--server", "h"}, exitUsage, []string{"xDS server"}},
 		{"a certificate without a CA", []string{"bootstrap", "--server", "h:1", "--cert", "/c"}, exitUsage, []string{"without a CA"}},
 		{"no node", []string{"bootstrap", "--server", "h:1", "--node-id", ""}, exitUsage, []string{"node id"}},
 		{"cluster without a pool", []string{"cluster"}, exitUsage, []string{"--pool"}},
-		{"cluster without a server", []string{"cluster", "--pool", "p"}, exitUsage, []string{"--server is missing"}},
 		{"no such file", []string{"cluster", "--pool", "p", "--config", "/nowhere.yaml"}, exitFailed, []string{"/nowhere.yaml"}},
 		{"no such pool", []string{"cluster", "--pool", "p", "--config", open}, exitFailed, []string{`no pool "p"`, "ws, robin"}},
 		{"no target", []string{"cluster", "--pool", "dry", "--config", open}, exitFailed, []string{"no envoy target", "envoy: {}"}},
+		{"which target", []string{"cluster", "--pool", "twice", "--config", open}, exitFailed, []string{"several envoy targets", "--cluster twice-a or --cluster twice-b"}},
 		{"all that is missing", []string{"cluster", "--pool", "ws", "--config", anywhere}, exitUsage, []string{"--server is missing", "--ca is missing", "/c.pem", "--cert and --key are missing", "/ca.pem"}},
 		{"TLS that is not spoken", []string{"cluster", "--pool", "ws", "--config", open, "--ca", "/ca"}, exitUsage, []string{"xds.tls is not set"}},
 	} {
@@ -77,8 +83,12 @@ func TestEnvoyClusterTakesFromTheFile(t *testing.T) {
 		t.Error("asks for load reports although the backends report")
 	}
 	_, out, _ = call(t, "envoy", "cluster", "--pool", "robin", "--config", file)
-	if !strings.HasPrefix(out, "# The envoy target of pool robin says policy round_robin") || !strings.Contains(out, "load_stats_config") {
-		t.Errorf("does not say that policies differ, or asks for no load reports:\n%s", out)
+	if !strings.Contains(out, "lb_policy: ROUND_ROBIN") || !strings.Contains(out, "load_stats_config") {
+		t.Errorf("has not the target's policy, or asks for no load reports:\n%s", out)
+	}
+	_, out, _ = call(t, "envoy", "cluster", "--pool", "twice", "--config", file, "--cluster", "twice-b")
+	if !strings.Contains(out, "active_request_bias: {default_value: 0.25") || strings.Contains(out, "service_name") {
+		t.Errorf("has not the bias of the target for the cluster:\n%s", out)
 	}
 }
 
@@ -97,9 +107,10 @@ func realEnvoy(t *testing.T) string {
 func TestEnvoyAcceptsWhatIsPrinted(t *testing.T) {
 	binary := realEnvoy(t)
 	for name, args := range map[string][]string{
-		"bootstrap":         {"bootstrap", "--server", "127.0.0.1:18000"},
+		"bootstrap":         {"bootstrap"},
+		"bootstrap by file": {"bootstrap", "--config", edgeConfig(t, `{listen: "127.0.0.1:18000"}`)},
 		"bootstrap by name": {"bootstrap", "--server", "trimtab.example.test:18000", "--sotw", "--no-load-reports", "--admin", "127.0.0.1:9999"},
-		"cluster":           {"cluster", "--server", "127.0.0.1:18000", "--pool", "p"},
+		"cluster":           {"cluster", "--pool", "p"},
 		"connections":       {"cluster", "--server", "127.0.0.1:18000", "--pool", "p", "--cluster", "c", "--kind", "connections", "--health-checked", "--sotw", "--no-load-reports"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/events"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/printable"
 )
 
 type eventsCommand struct {
@@ -57,11 +57,5 @@ func line(e events.Event) string {
 			words = append(words, place)
 		}
 	}
-	// Names and errors are other programs' words: no terminal escapes.
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.Join(words, " ")+": "+e.Text)
+	return printable.Line(strings.Join(words, " ") + ": " + e.Text)
 }

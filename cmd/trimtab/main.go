@@ -79,6 +79,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Name("trimtab"),
 		kong.Description("Keeps the weights of HAProxy and Envoy true to what their servers can do."),
 		kong.Writers(stdout, stderr),
+		kong.Vars{"xds_server": defaultXDSServer},
 		kong.Exit(func(c int) { exited, code = true, c }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)

@@ -20,7 +20,7 @@ type xdsDumpCommand struct {
 	Node    string        `default:"trimtab-xds-dump" placeholder:"ID" help:"The node to be (default ${default})."`
 	View    string        `enum:"envoy,grpc" default:"envoy" help:"Which kind of client to be: envoy or grpc (default ${default})."`
 	Name    []string      `placeholder:"RESOURCE" help:"Only resources of this name, and what they refer to; may be repeated."`
-	Server  string        `default:"127.0.0.1:18000" placeholder:"HOST:PORT" help:"The xDS server (default ${default})."`
+	Server  string        `default:"${xds_server}" placeholder:"HOST:PORT" help:"The xDS server (default ${default})."`
 	Timeout time.Duration `default:"3s" help:"How long to wait for everything (default ${default})."`
 	Output  string        `short:"o" enum:"table,json" default:"table" help:"table or json."`
 	tlsFlags
@@ -48,7 +48,7 @@ func (c xdsDumpCommand) Run(ctx context.Context, s *streams) (err error) {
 	defer cancel()
 	dump, err := xdsclient.Fetch(ctx, connection, xdsclient.Query{Node: c.Node, View: c.View, Type: c.Type, Names: c.Name, Version: programVersion()})
 	if err != nil {
-		return fmt.Errorf("xds %s: %w", c.Server, err)
+		return fmt.Errorf("xds %s: %w", c.Server, explain(err))
 	}
 	if c.Output == "json" {
 		err = dump.WriteJSON(s.out)

@@ -46,7 +46,8 @@ func TestXDSUsage(t *testing.T) {
 		{"no time", []string{"--timeout", "0s"}, exitUsage, "must be positive"},
 		{"half a certificate", []string{"--cert", "/c"}, exitUsage, "--cert needs --key"},
 		{"no such CA", []string{"--ca", "/nowhere.pem"}, exitFailed, "/nowhere.pem"},
-		{"nobody there", []string{"--server", "127.0.0.1:1"}, exitFailed, "xds 127.0.0.1:1"},
+		{"nobody there", []string{"--server", "127.0.0.1:1"}, exitFailed, "connection refused: is trimtab running there, with xds.listen?"},
+		{"no address", []string{"--server", "nonsense"}, exitFailed, "xds nonsense: "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			code, _, errs := call(t, append([]string{"xds", "dump"}, test.args...)...)
@@ -84,14 +85,49 @@ func TestXDSDumpOverTLS(t *testing.T) {
 	dir := t.TempDir()
 	certificate(t, dir)
 	file := func(name string) string { return filepath.Join(dir, name) }
-	r, xds := serving(t, fmt.Sprintf(", tls: {cert: %q, key: %q, client_ca: %q}", file("cert.pem"), file("key.pem"), file("cert.pem")))
+	r, xds := serving(t, fmt.Sprintf(", tls: {cert: %q, key: %q, client_ca: %q}, nodes: [\"trimtab-*\"]", file("cert.pem"), file("key.pem"), file("cert.pem")))
 	r.until(t, "stepped", stepped)
 	code, out, errs := call(t, "xds", "dump", "--server", xds, "--ca", file("cert.pem"), "--cert", file("cert.pem"), "--key", file("key.pem"), "--type", "eds")
 	if code != exitFine || !strings.Contains(out, "127.0.0.1:7002") {
 		t.Errorf("exit code %d: %s%s", code, errs, out)
 	}
-	if code, _, errs = call(t, "xds", "dump", "--server", xds, "--timeout", "1s"); code != exitFailed {
-		t.Errorf("without TLS: exit code %d: %s", code, errs)
+	for name, test := range map[string]struct {
+		args []string
+		says string
+	}{
+		"without TLS":           {nil, "--ca is missing"},
+		"without a certificate": {[]string{"--ca", file("cert.pem")}, "--cert and --key are missing"},
+		"under another name":    {[]string{"--ca", file("cert.pem"), "--cert", file("cert.pem"), "--key", file("key.pem"), "--server-name", "other.test"}, "--server-name says"},
+		"as another node":       {[]string{"--ca", file("cert.pem"), "--cert", file("cert.pem"), "--key", file("key.pem"), "--node", "guest"}, "--node says which node to be"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, _, errs := call(t, append([]string{"xds", "dump", "--server", xds}, test.args...)...)
+			if code != exitFailed || !strings.Contains(errs, test.says) || strings.Contains(errs, "rpc error") {
+				t.Errorf("exit code %d: %s, want %q", code, errs, test.says)
+			}
+		})
+	}
+}
+
+// What TLS is not spoken with, and what is no xDS server, is told.
+func TestXDSDumpOfTheWrongServer(t *testing.T) {
+	dir := t.TempDir()
+	certificate(t, dir)
+	r, xds := serving(t, "")
+	r.until(t, "stepped", stepped)
+	for name, test := range map[string]struct {
+		args []string
+		says string
+	}{
+		"TLS to plain text": {[]string{"--server", xds, "--ca", filepath.Join(dir, "cert.pem")}, "the server speaks plain text"},
+		"the admin server":  {[]string{"--server", r.addr}, "not on admin.listen"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, _, errs := call(t, append([]string{"xds", "dump"}, test.args...)...)
+			if code != exitFailed || !strings.Contains(errs, test.says) {
+				t.Errorf("exit code %d: %s, want %q", code, errs, test.says)
+			}
+		})
 	}
 }
 

@@ -18,10 +18,11 @@ import (
 // Server takes load reports from any number of data planes. Its methods may be
 // used concurrently.
 type Server struct {
-	options Options
-	mapping atomic.Pointer[table]
-	readers readers
-	origins origins
+	options  Options
+	mapping  atomic.Pointer[table]
+	readers  readers
+	origins  origins
+	interval interval
 
 	mu      sync.Mutex
 	streams map[*stream]struct{}
@@ -39,6 +40,7 @@ func New(o Options) (*Server, error) {
 		origins: origins{taken: map[string]bool{}},
 		streams: map[*stream]struct{}{},
 	}
+	s.interval.set(o.Interval)
 	s.SetMapping(nil)
 	return s, nil
 }

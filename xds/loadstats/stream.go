@@ -27,9 +27,11 @@ type stream struct {
 	node   Node
 	origin string
 
-	// answered says that the data plane knows what to report: names, or all.
+	// answered says that the data plane knows what to report, names or all, and
+	// how often.
 	answered bool
 	names    []string
+	every    time.Duration
 
 	table *table
 	// views are the mapped clusters that were listed, by name; listed are those
@@ -75,14 +77,15 @@ func (s *stream) ask(wire grpc.ServerStream) error {
 	if !all {
 		names = s.server.mapping.Load().names
 	}
-	if s.answered && slices.Equal(s.names, names) {
+	every := s.server.interval.get()
+	if s.answered && every == s.every && slices.Equal(s.names, names) {
 		return nil
 	}
-	s.answered, s.names = true, names
+	s.answered, s.every, s.names = true, every, names
 	return wire.SendMsg(&lrsv3.LoadStatsResponse{
 		SendAllClusters:           all,
 		Clusters:                  names,
-		LoadReportingInterval:     durationpb.New(s.server.options.Interval),
+		LoadReportingInterval:     durationpb.New(every),
 		ReportEndpointGranularity: true,
 	})
 }

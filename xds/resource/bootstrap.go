@@ -3,6 +3,7 @@ package resource
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/trimtab-lb/trimtab/scorer"
 )
@@ -57,8 +58,11 @@ type SnippetConfig struct {
 	// Cluster is the cluster's name in that configuration and Pool the name of its
 	// endpoints; "" is the cluster's.
 	Cluster, Pool string
-	// Kind is what the pool serves.
-	Kind scorer.Kind
+	// Kind is what the pool serves, and Policy and ActiveRequestBias are how the
+	// cluster balances, all as in [ClusterConfig].
+	Kind              scorer.Kind
+	Policy            Policy
+	ActiveRequestBias *float64
 	// HealthChecked is that the cluster has health checks of its own.
 	HealthChecked bool
 	// StateOfTheWorld asks for whole sets instead of differences.
@@ -84,10 +88,41 @@ func ClusterSnippet(c SnippetConfig) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("cluster snippet: %w", err)
 	}
+	how, err := c.balance()
+	if err != nil {
+		return "", fmt.Errorf("cluster snippet: %w", err)
+	}
 	return render("cluster", struct {
 		SnippetConfig
-		Server      server
-		Connections bool
-		OpenAtOnce  int
-	}{c, at, c.Kind == scorer.KindConnections, openAtOnce})
+		balance
+		Server     server
+		OpenAtOnce int
+	}{c, how, at, openAtOnce})
+}
+
+// balance is how a cluster balances, as the templates want it.
+type balance struct {
+	LbPolicy string
+	// FullScan takes the least loaded of all endpoints.
+	FullScan bool
+	Bias     *bias
+}
+
+type bias struct{ Value, RuntimeKey string }
+
+// balance is that of the cluster that would be served.
+func (c SnippetConfig) balance() (balance, error) {
+	served := ClusterConfig{Name: c.Cluster, Kind: c.Kind, Policy: c.Policy, ActiveRequestBias: c.ActiveRequestBias}
+	if _, err := served.Balancing().withDefaults(); err != nil {
+		return balance{}, err
+	}
+	cluster, err := served.build()
+	if err != nil {
+		return balance{}, err
+	}
+	out := balance{LbPolicy: cluster.GetLbPolicy().String(), FullScan: cluster.GetLoadBalancingPolicy() != nil}
+	if c.ActiveRequestBias != nil && served.Balancing().Policy == LeastRequest {
+		out.Bias = &bias{strconv.FormatFloat(*c.ActiveRequestBias, 'f', -1, 64), biasKey(c.Cluster)}
+	}
+	return out, nil
 }

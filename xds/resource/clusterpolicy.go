@@ -26,13 +26,16 @@ func (c ClusterConfig) balance(cluster *clusterv3.Cluster) error {
 	}
 }
 
+// biasKey is where a person may change a cluster's bias without trimtab.
+func biasKey(cluster string) string { return "upstream." + cluster + ".active_request_bias" }
+
 // leastRequest uses the older form where it can say what is wanted: people know it
 // from their own configurations.
 func (c ClusterConfig) leastRequest(cluster *clusterv3.Cluster) error {
 	cluster.LbPolicy = clusterv3.Cluster_LEAST_REQUEST
 	var bias *corev3.RuntimeDouble
 	if c.ActiveRequestBias != nil {
-		bias = &corev3.RuntimeDouble{DefaultValue: *c.ActiveRequestBias, RuntimeKey: "upstream." + c.Name + ".active_request_bias"}
+		bias = &corev3.RuntimeDouble{DefaultValue: *c.ActiveRequestBias, RuntimeKey: biasKey(c.Name)}
 	}
 	if c.Kind != scorer.KindConnections {
 		if bias != nil {

@@ -18,8 +18,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unicode"
 
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/printable"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/token"
 )
 
@@ -135,16 +135,7 @@ func refusal(method, path string, response *http.Response) error {
 		Error string `json:"error"`
 	}
 	if json.Unmarshal(text, &said) == nil && said.Error != "" {
-		return errors.New(oneLine(said.Error))
+		return errors.New(printable.Line(said.Error))
 	}
-	return errors.Join(fmt.Errorf("%s %s: %s: %s", method, path, response.Status, oneLine(string(text))), err)
-}
-
-func oneLine(s string) string {
-	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, s)), " ")
+	return errors.Join(fmt.Errorf("%s %s: %s: %s", method, path, response.Status, printable.Line(string(text))), err)
 }

@@ -6,10 +6,10 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
-	"unicode"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/printable"
 )
 
 // place is a position in the file, counted from 1.
@@ -31,19 +31,8 @@ type decoder struct {
 func (d *decoder) report(at place, path, hint, format string, args ...any) {
 	d.problems = append(d.problems, Problem{
 		File: d.file, Line: at.line, Column: at.column,
-		Path: path, Message: oneLine(fmt.Sprintf(format, args...)), Hint: oneLine(hint),
+		Path: path, Message: printable.Text(fmt.Sprintf(format, args...)), Hint: printable.Text(hint),
 	})
-}
-
-// oneLine keeps what a quoted scalar can hold (line feeds, terminal escapes)
-// out of messages.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, s)
 }
 
 // refuse reports a value that cannot be used.

@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// minConnectionAge keeps a slip from having all clients do nothing but connect.
+const minConnectionAge = 10 * time.Second
+
 func (v *validator) xds(path string, x *XDS) {
 	if x == nil || !v.usable(path) {
 		return
@@ -23,6 +26,14 @@ func (v *validator) xds(path string, x *XDS) {
 	}
 	if at := path + ".max_streams"; v.usable(at) && x.MaxStreams < 1 {
 		v.fail(at, "default 10000", "must be above 0, is %d", x.MaxStreams)
+	}
+	if at := path + ".max_connection_age"; v.usable(at) && x.MaxConnectionAge != 0 && x.MaxConnectionAge < minConnectionAge {
+		v.fail(at, "write 30m, or 0s for never", "must be at least %s, is %s", minConnectionAge, x.MaxConnectionAge)
+	}
+	for i, pattern := range x.Nodes {
+		if at := path + ".nodes[" + strconv.Itoa(i) + "]"; pattern == "" && v.usable(at) {
+			v.fail(at, `write "edge-*"`, "is empty, which no node id is")
+		}
 	}
 	if x.TLS != nil && v.usable(path+".tls") {
 		v.tls(path+".tls", x.TLS)

@@ -2,7 +2,8 @@ package config
 
 import "time"
 
-// XDS is the server that Envoys and gRPC clients take their configuration from.
+// XDS is the server that Envoys and gRPC clients take their configuration from. A
+// reload changes everything but Listen, MaxConnectionAge and whether there is TLS.
 type XDS struct {
 	// Listen is host:port.
 	Listen string `yaml:"listen"`
@@ -16,6 +17,10 @@ type XDS struct {
 	ReportPeriod time.Duration `yaml:"report_period"`
 	// MaxStreams bounds the streams of all clients. Default 10,000.
 	MaxStreams int `yaml:"max_streams"`
+	// MaxConnectionAge is when clients are asked to connect anew, give or take a
+	// tenth, so that they spread over several trimtabs behind one address; at least
+	// 10 s. Default 0: never.
+	MaxConnectionAge time.Duration `yaml:"max_connection_age"`
 }
 
 // TLS is a server's certificate, and those of its clients where ClientCA is given.

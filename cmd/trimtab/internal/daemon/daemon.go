@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,7 +48,7 @@ type Daemon struct {
 	events   *events.Log
 	listener net.Listener
 	xds      *xds.Server // nil without one
-	served   *config.XDS
+	listen   string      // of the xDS server, as configured
 	reloads  chan reload
 	state    atomic.Pointer[web.ConfigState]
 }
@@ -77,7 +76,9 @@ func New(o Settings) (_ *Daemon, err error) {
 			}
 		}()
 	}
-	d.served = c.XDS
+	if c.XDS != nil {
+		d.listen = c.XDS.Listen
+	}
 	if d.xds, err = newXDS(c.XDS, o.Logger); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.ConfigFile, err)
 	}
@@ -225,16 +226,18 @@ func (d *Daemon) tryReload(ctx context.Context) (hash string, err error) {
 	if c.Admin != d.admin {
 		return "", fmt.Errorf("%s: admin.listen and admin.token_file cannot change while running: restart trimtab", d.options.ConfigFile)
 	}
-	if !reflect.DeepEqual(c.XDS, d.served) {
-		return "", fmt.Errorf("%s: xds cannot change while running: restart trimtab", d.options.ConfigFile)
-	}
 	if c.State != d.kept {
 		return "", fmt.Errorf("%s: state.path cannot change while running: restart trimtab", d.options.ConfigFile)
+	}
+	changeXDS, err := d.prepareXDS(c.XDS)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", d.options.ConfigFile, err)
 	}
 	change, err := d.fleet.Prepare(c)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", d.options.ConfigFile, err)
 	}
+	changeXDS()
 	d.fleet.Swap(context.WithoutCancel(ctx), change)
 	return c.Hash(), nil
 }

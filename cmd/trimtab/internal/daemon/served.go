@@ -1,12 +1,9 @@
 package daemon
 
 import (
-	"context"
-	"log/slog"
 	"slices"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/web"
 	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
 	"github.com/trimtab-lb/trimtab/xds"
@@ -86,29 +83,4 @@ func envoyOptions(c config.Pool, e *config.Envoy) xds.EnvoyOptions {
 		out.Listener = &resource.ListenerConfig{Name: e.Cluster, Address: l.Address, Cluster: e.Cluster, TCP: l.Protocol == config.ProtocolTCP}
 	}
 	return out
-}
-
-// newXDS opens the xDS server of a configuration, nil without one.
-func newXDS(c *config.XDS, log *slog.Logger) (*xds.Server, error) {
-	if c == nil {
-		return nil, nil
-	}
-	options := xds.Options{
-		Listen: c.Listen, Nodes: c.Nodes, ReportInterval: c.ReportPeriod, MaxStreams: c.MaxStreams, Logger: log,
-	}
-	if t := c.TLS; t != nil {
-		options.TLS = &xds.TLS{Cert: t.Cert, Key: t.Key, ClientCA: t.ClientCA, Clients: t.Clients}
-	}
-	return xds.Listen(context.Background(), options)
-}
-
-// xdsClients says who takes its configuration from the xDS server, nil without
-// one.
-func (d *Daemon) xdsClients() func() web.XDS {
-	if d.xds == nil {
-		return nil
-	}
-	return func() web.XDS {
-		return web.XDS{Listen: d.served.Listen, Nodes: d.xds.Nodes(), Counters: d.xds.Counters()}
-	}
 }

@@ -22,6 +22,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/printable"
 )
 
 // sendTimeout bounds one message; whoever manages services reads at once or
@@ -138,7 +140,7 @@ func deliver(socket, message string) error {
 // oneLine keeps a text from ending its field and beginning another, and a
 // message from being dropped for its length.
 func oneLine(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
+	s = printable.Line(s)
 	if len(s) > maxStatus {
 		s = strings.ToValidUTF8(s[:maxStatus], "") + " …"
 	}

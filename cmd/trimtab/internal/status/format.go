@@ -7,7 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
+
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/printable"
 )
 
 // unknown is how a value looks that nobody has reported.
@@ -70,16 +71,5 @@ func reason(b Backend) string {
 			parts = append(parts, note)
 		}
 	}
-	return oneLine(strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "; "))
-}
-
-// oneLine keeps line feeds and terminal escapes out of a table: names and
-// errors are other programs' words.
-func oneLine(s string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, s))
+	return printable.Line(strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "; "))
 }

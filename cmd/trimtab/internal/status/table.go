@@ -10,6 +10,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/printable"
 	"github.com/trimtab-lb/trimtab/scorer"
 )
 
@@ -38,7 +39,7 @@ func (d Document) WriteTable(w io.Writer, o TableOptions) error {
 	if c := d.Config; c != nil && !c.LastReloadOK {
 		fmt.Fprintf(out, "the last reload of the configuration FAILED, %s stays in force:\n", c.Hash)
 		for line := range strings.Lines(c.LastError) {
-			table{out, o.Width}.paragraph(indent, indent, oneLine(line))
+			table{out, o.Width}.paragraph(indent, indent, printable.Line(line))
 		}
 		fmt.Fprintln(out)
 	}
@@ -72,7 +73,7 @@ type table struct {
 
 func (t table) head(p Pool) {
 	if p.Tick == 0 {
-		t.paragraph("", "", oneLine(fmt.Sprintf("pool %s: %s, no step so far", p.Name, p.Mode)))
+		t.paragraph("", "", printable.Line(fmt.Sprintf("pool %s: %s, no step so far", p.Name, p.Mode)))
 		return
 	}
 	line := fmt.Sprintf("pool %s: %s, law %s", p.Name, p.Mode, p.Law)
@@ -80,22 +81,22 @@ func (t table) head(p Pool) {
 		line += " (" + p.LawWhy + ")"
 	}
 	line += fmt.Sprintf(", imbalance %s, tick %d", decimal(p.Imbalance, 2), p.Tick)
-	t.paragraph("", "", oneLine(line))
+	t.paragraph("", "", printable.Line(line))
 	if o := p.Orders.Frozen; o != nil {
-		t.paragraph("", "        ", oneLine("frozen "+o.String()+since(*o)))
+		t.paragraph("", "        ", printable.Line("frozen "+o.String()+since(*o)))
 	}
 	if o := p.Orders.DryRun; o != nil {
-		t.paragraph("", "        ", oneLine("dry-run "+onOff(o.On)+" "+o.String()+since(o.Order)))
+		t.paragraph("", "        ", printable.Line("dry-run "+onOff(o.On)+" "+o.String()+since(o.Order)))
 	}
 	if e := p.Envoy; e != nil {
 		line := fmt.Sprintf("cluster %s: %s, %s", e.Cluster, e.Discovery, e.Policy)
 		if e.ActiveRequestBias.Known() {
 			line += fmt.Sprintf(" with active_request_bias %g", float64(e.ActiveRequestBias))
 		}
-		t.paragraph("", "        ", oneLine(line))
+		t.paragraph("", "        ", printable.Line(line))
 	}
 	if p.Advice != "" {
-		t.paragraph("", "        ", "advice: "+oneLine(p.Advice))
+		t.paragraph("", "        ", "advice: "+printable.Line(p.Advice))
 	}
 }
 
@@ -125,7 +126,7 @@ func (t table) backends(p Pool) {
 	rows := [][]string{header}
 	for _, b := range p.Backends {
 		rows = append(rows, []string{
-			oneLine(b.Name), b.State, decimal(b.WeightNow, 2), decimal(b.Weight, 2), applied(b, p.Targets),
+			printable.Line(b.Name), b.State, decimal(b.WeightNow, 2), decimal(b.Weight, 2), applied(b, p.Targets),
 			decimal(b.Score, 2), amount(b.InFlight), amount(b.RPS), seconds(b.LatencySeconds),
 		})
 		if p.Envoy != nil {
@@ -182,17 +183,19 @@ func (t table) targets(p Pool) {
 			state = "NOT in sync"
 		}
 		if target.LastError != "" {
-			state += ": " + target.LastError
+			state += ": " + strings.ReplaceAll(target.LastError, target.Name+": ", "")
 		}
-		took := seconds(Number(target.LastApplyMS / 1000))
-		t.paragraph("", indent, oneLine(fmt.Sprintf("target %s: %s, last apply took %s", target.Name, state, took)))
+		if target.LastApplyMS > 0 { // else it was only looked at
+			state += ", last apply took " + seconds(Number(target.LastApplyMS/1000))
+		}
+		t.paragraph("", indent, printable.Line("target "+target.Name+": "+state))
 		for _, warning := range target.Warnings {
-			t.paragraph("", indent, "warning: "+oneLine(warning))
+			t.paragraph("", indent, "warning: "+printable.Line(warning))
 		}
 	}
 	for _, source := range p.Sources {
 		if source.LastError != "" {
-			t.paragraph("", indent, oneLine("source "+source.Name+": "+source.LastError))
+			t.paragraph("", indent, printable.Line("source "+source.Name+": "+source.LastError))
 		}
 	}
 }

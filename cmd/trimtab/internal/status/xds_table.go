@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/printable"
 )
 
 // nodes writes a row for each client, and what is wrong with it below.
 func (t table) nodes(x *XDS) {
-	t.paragraph("", indent, oneLine(fmt.Sprintf("xDS on %s: %s", x.Listen, count(len(x.Nodes), "client"))))
+	t.paragraph("", indent, printable.Line(fmt.Sprintf("xDS on %s: %s", x.Listen, count(len(x.Nodes), "client"))))
 	if len(x.Nodes) == 0 {
 		return
 	}
@@ -25,7 +27,7 @@ func (t table) nodes(x *XDS) {
 			reported += " ago"
 		}
 		rows = append(rows, []string{
-			oneLine(n.ID), oneLine(n.Cluster), n.View, oneLine(n.UserAgent), oneLine(n.Peer), connected(n.ConnectedSeconds), reported,
+			printable.Line(n.ID), printable.Line(n.Cluster), n.View, printable.Line(n.UserAgent), printable.Line(n.Peer), connected(n.ConnectedSeconds), reported,
 		})
 	}
 	widths := make([]int, len(header))
@@ -63,11 +65,11 @@ func (t table) nodes(x *XDS) {
 // more is what few clients have.
 func (t table) more(n *Node) {
 	if n.Identity != "" {
-		t.paragraph(indent, indent, oneLine("certificate of "+n.Identity))
+		t.paragraph(indent, indent, printable.Line("certificate of "+n.Identity))
 	}
 	for _, k := range n.Types {
 		if k.Nack != nil {
-			t.paragraph(indent, indent, oneLine(fmt.Sprintf("REJECTS %s version %s since %s UTC: %s",
+			t.paragraph(indent, indent, printable.Line(fmt.Sprintf("REJECTS %s version %s since %s UTC: %s",
 				k.Type, k.Nack.Version, k.Nack.At.UTC().Format(time.DateTime), k.Nack.Error)))
 		}
 	}

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
-	"unicode"
 
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/printable"
 	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
 )
@@ -100,13 +99,7 @@ func readOrder(w http.ResponseWriter, r *http.Request) (tuner.Command, error) {
 
 // words makes what somebody wrote fit for a line of a table and of a log.
 func words(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	s = strings.Join(strings.Fields(s), " ")
+	s = printable.Line(s)
 	if runes := []rune(s); len(runes) > maxWords {
 		s = string(runes[:maxWords-1]) + "…"
 	}

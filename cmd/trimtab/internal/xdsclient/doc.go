@@ -2,7 +2,8 @@
 //
 //	Query ─▶ Fetch ── DiscoveryRequest ──▶ any ADS server
 //	           │   ◀─ CDS, then the EDS of its clusters ─┤
-//	           │   ◀─ LDS, then the RDS of its listeners ┘
+//	           │   ◀─ LDS, then the RDS of its listeners ┤
+//	           │   ◀─ CSDS: what the node refuses ───────┘
 //	           ▼
 //	         Dump ─▶ WriteTable, WriteJSON
 //

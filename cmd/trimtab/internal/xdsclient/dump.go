@@ -12,6 +12,8 @@ type Dump struct {
 	Missing []string
 	// TimedOut is that there was no time to wait longer: what is missing may exist.
 	TimedOut bool
+	// Rejected is what the node refuses, where the server tells; never nil.
+	Rejected []Rejection
 	// resources are of the kinds that were asked for.
 	resources []resources
 }

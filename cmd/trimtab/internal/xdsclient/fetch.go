@@ -43,6 +43,15 @@ type fetch struct {
 // Fetch asks until everything is there or ctx ends: what is missing then is in the
 // dump, and no error. An error is trouble with the connection or what came by it.
 func Fetch(ctx context.Context, connection grpc.ClientConnInterface, q Query) (Dump, error) {
+	dump, err := fetchResources(ctx, connection, q)
+	if err != nil {
+		return Dump{}, err
+	}
+	dump.Rejected, err = rejections(ctx, connection, q)
+	return dump, err
+}
+
+func fetchResources(ctx context.Context, connection grpc.ClientConnInterface, q Query) (Dump, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := discoveryv3.NewAggregatedDiscoveryServiceClient(connection).

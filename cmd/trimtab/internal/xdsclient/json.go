@@ -27,8 +27,9 @@ func (d Dump) WriteJSON(w io.Writer) error {
 		Node      string                    `json:"node"`
 		View      string                    `json:"view"`
 		Missing   []string                  `json:"missing"`
+		Rejected  []Rejection               `json:"rejected"`
 		Resources map[string][]jsonResource `json:"resources"`
-	}{d.Node, d.View, append([]string{}, d.Missing...), map[string][]jsonResource{}}
+	}{d.Node, d.View, append([]string{}, d.Missing...), d.Rejected, map[string][]jsonResource{}}
 	for _, all := range d.resources {
 		list := make([]jsonResource, 0, len(all.list))
 		for _, r := range all.list {
