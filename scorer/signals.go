@@ -3,6 +3,7 @@ package scorer
 import (
 	"math"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -11,9 +12,13 @@ import (
 type signals struct {
 	// one is room for the only reporter that most backends have, beside what a
 	// step reads anyway; signals must not be copied.
-	one     [1]stream
+	one [1]stream
+	// streams are sorted by origin, so that the same reports are merged alike
+	// whoever came first.
 	streams []stream
-	newest  time.Time
+	// latest is the place of the stream that reported last.
+	latest int
+	newest time.Time
 }
 
 // stream is one origin's reports about one backend: what has come in since the
@@ -21,7 +26,10 @@ type signals struct {
 type stream struct {
 	origin  string
 	byProxy bool
-	at      time.Time
+	// after is the place of the stream that reported next, the last time that
+	// this one did: a guess.
+	after int
+	at    time.Time
 
 	count       int
 	seconds     float64 // of the reports' own intervals
@@ -90,21 +98,40 @@ func (s *signals) observe(r Report) {
 	at.utilization, at.cpu, at.memory, at.named = r.Utilization, r.CPU, r.Memory, r.Named
 }
 
+// stream is the one of an origin. Reporters keep to their periods, and so mostly
+// to their order: of a hundred that report in turn each is found at once.
 func (s *signals) stream(origin string) *stream {
-	for i := range s.streams {
-		if s.streams[i].origin == origin {
-			return &s.streams[i]
+	if s.latest < len(s.streams) {
+		if next := s.streams[s.latest].after; next < len(s.streams) && s.streams[next].origin == origin {
+			s.latest = next
+			return &s.streams[next]
 		}
+	}
+	place := s.place(origin)
+	if s.latest < len(s.streams) {
+		s.streams[s.latest].after = place
+	}
+	s.latest = place
+	return &s.streams[place]
+}
+
+// place is where an origin's stream is, which is made if there is none.
+func (s *signals) place(origin string) int {
+	place, found := sort.Find(len(s.streams), func(i int) int {
+		return strings.Compare(origin, s.streams[i].origin)
+	})
+	if found {
+		return place
 	}
 	if s.streams == nil {
 		s.streams = s.one[:0]
 	}
 	nan := math.NaN()
-	s.streams = append(s.streams, stream{
+	s.streams = slices.Insert(s.streams, place, stream{
 		origin: origin, utilization: nan, cpu: nan, memory: nan,
 		last: window{0, nan, nan, nan, nan, nan},
 	})
-	return &s.streams[len(s.streams)-1]
+	return place
 }
 
 // age is the age of the newest report, negative without any.

@@ -1,12 +1,15 @@
 package scorer
 
 import (
+	"fmt"
+	"maps"
 	"math"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
 )
 
 func proxyReport(origin string, at time.Duration, inFlight, rps float64) Report {
@@ -98,6 +101,53 @@ func TestSignalsAgeOneByOne(t *testing.T) {
 	}
 }
 
+// Whichever reporter comes when, each is found again, and what is merged does not
+// depend on who came first.
+func TestSignalsFindTheirReporter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		origins := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-c]{0,3}`), 1, 12, rapid.ID[string]).Draw(t, "origins")
+		var s signals
+		newest := map[string]time.Duration{}
+		for i := range rapid.IntRange(1, 60).Draw(t, "steps") {
+			at := time.Duration(i) * time.Second
+			if rapid.IntRange(0, 9).Draw(t, "step") == 0 {
+				then := time.Duration(rapid.IntRange(0, i).Draw(t, "then")) * time.Second
+				s.forget(start.Add(then))
+				maps.DeleteFunc(newest, func(_ string, at time.Duration) bool { return at < then })
+				continue
+			}
+			origin := rapid.SampledFrom(origins).Draw(t, "origin")
+			s.observe(proxyReport(origin, at, 1, 1))
+			newest[origin] = at
+		}
+		got := map[string]time.Duration{}
+		for i := range s.streams {
+			if i > 0 && s.streams[i-1].origin >= s.streams[i].origin {
+				t.Fatalf("%q stands before %q", s.streams[i-1].origin, s.streams[i].origin)
+			}
+			got[s.streams[i].origin] = s.streams[i].at.Sub(start)
+		}
+		if diff := cmp.Diff(newest, got); diff != "" {
+			t.Errorf("newest reports (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestInFlightByKindOfReporter(t *testing.T) {
+	var s signals
+	for _, origin := range []string{"lrs:edge-1", "lrs:edge-2", "lrs-grpc:client-1", "haproxy:a", "orca"} {
+		s.observe(proxyReport(origin, 0, float64(len(origin)), 1))
+	}
+	closed(&s, start, 10*time.Second)
+	for origin, want := range map[string]float64{
+		"lrs:*": 20, "lrs-grpc:*": 17, "haproxy:a": 9, "haproxy:*": 9, "lrs:edge-1": 10, "lrs:": 0, "": 0,
+	} {
+		if got := s.inFlightBy(origin); got != want {
+			t.Errorf("%q has %v in flight, want %v", origin, got, want)
+		}
+	}
+}
+
 func TestScores(t *testing.T) {
 	nan := math.NaN()
 	type backend struct {
@@ -152,4 +202,32 @@ func closed(s *signals, now time.Time, limit time.Duration) merged {
 	var out merged
 	s.close(now, limit, &out)
 	return out
+}
+
+// BenchmarkSignals takes a second's reports about one backend, five of each origin,
+// and closes the window.
+func BenchmarkSignals(b *testing.B) {
+	for _, origins := range []int{1, 2, 100} {
+		b.Run(fmt.Sprint(origins), func(b *testing.B) {
+			var s signals
+			var reports []Report
+			for i := range origins {
+				reports = append(reports, proxyReport(fmt.Sprint("lrs:edge-", i), 0, 4, 100))
+			}
+			now := start
+			var out merged
+			b.ReportAllocs()
+			for b.Loop() {
+				for range 5 {
+					now = now.Add(200 * time.Millisecond)
+					for i := range reports {
+						reports[i].At = now
+						s.observe(reports[i])
+					}
+				}
+				s.close(now, 10*time.Second, &out)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*5*origins), "ns/report")
+		})
+	}
 }

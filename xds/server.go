@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -76,12 +77,11 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 	}); err != nil {
 		return nil, fmt.Errorf("xds: %w", err)
 	}
-	// Load reports repeat 61 kB of node each: with windows of that size gRPC would
-	// measure the connection anew for every one of them.
-	const window = 1 << 20
-	transport = append(transport, grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window))
-	s.grpc = grpc.NewServer(append(append(transport, s.discovery.ServerOptions()...),
-		grpc.StreamInterceptor(s.admission.attend), grpc.MaxConcurrentStreams(maxPerConnection), grpc.WaitForHandlers(true))...)
+	// Of two windows the later one counts, and that is to be the one for load reports,
+	// which repeat 61 kB of node each.
+	s.grpc = grpc.NewServer(slices.Concat(transport, s.discovery.ServerOptions(), loadstats.ServerOptions(), []grpc.ServerOption{
+		grpc.StreamInterceptor(s.admission.attend), grpc.MaxConcurrentStreams(maxPerConnection), grpc.WaitForHandlers(true),
+	})...)
 	s.discovery.Register(s.grpc)
 	s.loads.Register(s.grpc)
 	statusv3.RegisterClientStatusDiscoveryServiceServer(s.grpc, clientStatus{server: s})
@@ -136,7 +136,7 @@ func (s *Server) Run(ctx context.Context) error {
 	go func() { ended <- s.discovery.Shutdown(closing) }()
 	s.grpc.Stop()
 	s.admission.wait()
-	if err := errors.Join(<-ended, <-served); err != nil {
+	if err := errors.Join(<-ended, s.loads.Shutdown(closing), <-served); err != nil {
 		return fmt.Errorf("%s: %w", s.Name(), err)
 	}
 	return nil

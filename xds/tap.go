@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/trimtab-lb/trimtab/scorer"
@@ -14,6 +15,10 @@ import (
 // does not know them any more, and somebody has to see when their connections are
 // gone.
 type tap struct {
+	// watches says that there is anything in held: mostly nobody has left, and then
+	// a report is not to cost a lock.
+	watches atomic.Bool
+
 	mu sync.Mutex
 	// wanted are the backends that each target watches.
 	wanted map[*Target][]string
@@ -60,10 +65,14 @@ func (t *tap) watch(target *Target, backends []string) {
 		}
 	}
 	t.held = held
+	t.watches.Store(len(held) > 0)
 }
 
 // take reports whether it was of somebody who has left.
 func (t *tap) take(r *scorer.Report) bool {
+	if !t.watches.Load() {
+		return false
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at, ok := t.held[r.Backend]

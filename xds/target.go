@@ -10,6 +10,7 @@ import (
 
 	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/xds/discovery"
+	"github.com/trimtab-lb/trimtab/xds/loadstats"
 	"github.com/trimtab-lb/trimtab/xds/resource"
 )
 
@@ -19,9 +20,16 @@ const (
 	answerTime = 2 * time.Second
 	// maxPulse bounds how long one backend's pulse holds up the next plan.
 	maxPulse = 800 * time.Millisecond
-	// origin is what all load reports over xDS come from.
-	origin = "lrs:*"
 )
+
+// originOf is what load reports of a view's clients come from: those of the other
+// view have other weights in force.
+func originOf(view string) string {
+	if view == viewGRPC {
+		return loadstats.OriginGRPC + "*"
+	}
+	return loadstats.OriginEnvoy + "*"
+}
 
 var (
 	errNobody     = errors.New("nobody is connected")
@@ -183,7 +191,7 @@ func (t *Target) known() []resource.Endpoint {
 // Apply implements tuner.Target. It publishes and does not wait for clients: who
 // has not taken what it was sent some time later is an error of the next call.
 func (t *Target) Apply(ctx context.Context, p scorer.Plan) (scorer.InForce, error) {
-	out := scorer.InForce{Origin: origin}
+	out := scorer.InForce{Origin: originOf(t.view)}
 	if len(p.Decisions) == 0 {
 		return out, nil // before the first plan nothing is known that would be better than what clients have
 	}
@@ -241,7 +249,7 @@ func (t *Target) publish(p scorer.Plan) (scorer.InForce, error) {
 	}
 	t.last = p
 	out := served.InForce
-	out.Origin = origin
+	out.Origin = originOf(t.view)
 	if list, _ := t.watches(); len(list) == 0 {
 		// Nobody has it, so that it says nothing of what is in force.
 		out.Shares = nil

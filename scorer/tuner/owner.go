@@ -65,6 +65,9 @@ func (o *owner) run(ctx context.Context) {
 			c.done <- out
 		case r := <-o.reports:
 			o.observe(r)
+			for range len(o.reports) { // one wake-up for all that are there
+				o.observe(<-o.reports)
+			}
 		case b := <-o.backends:
 			o.setBackends(b)
 		case r := <-o.Tuner.probed:

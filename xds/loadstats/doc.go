@@ -5,13 +5,14 @@
 //
 //	Envoy edge-1 ─ LRS ─▶ stream: skip node, decode ─▶ counts by backend ─┐ origin lrs:edge-1
 //	Envoy edge-2 ─ LRS ─▶ stream                                          ├─▶ newest of each
-//	gRPC client  ─ LRS ─▶ stream (by locality)                            ┘   origin, by pool
+//	gRPC client  ─ LRS ─▶ stream (by locality) ── origin lrs-grpc:client ─┘   origin, by pool
 //	                        ▲ Mapping: cluster → pool,                           │
 //	                          address or sub-zone → backend     Reports(pool) ◀──┘
 //
 // Every report repeats the node, some 61 kB from an Envoy. It is read once per
 // stream and skipped in all others, which needs a gRPC codec that hands a
-// message over as it came: see [BufferUnmarshaler].
+// message over as it came: see [BufferUnmarshaler]. It also needs room to come in
+// at once: see [ServerOptions].
 //
 // # What is counted
 //

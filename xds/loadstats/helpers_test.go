@@ -37,12 +37,8 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	return c.CodecV2.Unmarshal(data, v)
 }
 
-// serverOptions have windows of a fixed size: gRPC then does not measure the
-// bandwidth, which would cost a ping for every report.
 func serverOptions() []grpc.ServerOption {
-	return []grpc.ServerOption{
-		grpc.ForceServerCodecV2(newCodec()), grpc.InitialWindowSize(1 << 20), grpc.InitialConnWindowSize(1 << 20),
-	}
+	return append(ServerOptions(), grpc.ForceServerCodecV2(newCodec()))
 }
 
 // serveOn serves until the test ends.
@@ -180,13 +176,7 @@ func poolOf(backends int) Cluster {
 // read runs a pool's source until the test ends.
 func read(t testing.TB, s *Server, pool string) <-chan scorer.Report {
 	t.Helper()
-	return readBuffered(t, s, pool, 0)
-}
-
-// readBuffered has room for so many reports.
-func readBuffered(t testing.TB, s *Server, pool string, room int) <-chan scorer.Report {
-	t.Helper()
-	out := make(chan scorer.Report, room)
+	out := make(chan scorer.Report)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	joined := make(chan struct{})

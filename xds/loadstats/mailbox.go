@@ -6,8 +6,12 @@ import (
 	"github.com/trimtab-lb/trimtab/scorer"
 )
 
+// maxPeriods is how many periods of one origin wait: as many as may come between
+// two looks of a reader that is not slow, late ones included.
+const maxPeriods = 4
+
 // mailbox holds what one reader of a pool's reports has not taken yet, of each
-// origin the newest batch: who is slow loses the older ones, and their
+// origin the newest periods: who is slow loses the older ones, and their
 // intervals with them. Its memory is bounded by the origins that are there.
 type mailbox struct {
 	// filled has room for one token, which is there while a batch waits.
@@ -18,10 +22,11 @@ type mailbox struct {
 	waiting []*batch // oldest first
 }
 
-// batch is one origin's reports of one period.
+// batch is one origin's reports of so many periods, oldest first; of none when it
+// does not wait.
 type batch struct {
 	reports []scorer.Report
-	waits   bool
+	periods int
 }
 
 func newMailbox() *mailbox {
@@ -37,11 +42,15 @@ func (m *mailbox) put(origin string, reports []scorer.Report) {
 		b = &batch{}
 		m.batches[origin] = b
 	}
-	b.reports = append(b.reports[:0], reports...)
-	if !b.waits {
-		b.waits = true
+	switch b.periods {
+	case 0:
+		b.reports = b.reports[:0]
 		m.waiting = append(m.waiting, b)
+	case maxPeriods:
+		b.reports, b.periods = b.reports[:0], 0
 	}
+	b.reports = append(b.reports, reports...)
+	b.periods++
 	m.signal()
 }
 
@@ -55,7 +64,7 @@ func (m *mailbox) take(room []scorer.Report) (reports []scorer.Report, ok bool) 
 	}
 	b := m.waiting[0]
 	m.waiting = append(m.waiting[:0], m.waiting[1:]...)
-	b.waits = false
+	b.periods = 0
 	reports, b.reports = b.reports, room
 	return reports, true
 }

@@ -2,6 +2,7 @@ package loadstats
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -9,12 +10,12 @@ import (
 	"github.com/trimtab-lb/trimtab/scorer"
 )
 
-// Of each origin the reader gets the newest, in the order in which the origins
-// began to wait, and memory is bounded by the origins that are there.
+// Of each origin the reader gets the newest, in the order in which they came and
+// the origins began to wait, and memory is bounded by the origins that are there.
 func TestMailboxKeepsTheNewestOfEachOrigin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newMailbox()
-		newest := map[string]float64{}
+		newest := map[string][]float64{}
 		var order []string
 		var room []scorer.Report
 		count := 0.0
@@ -23,10 +24,13 @@ func TestMailboxKeepsTheNewestOfEachOrigin(t *testing.T) {
 			if rapid.Bool().Draw(t, "put") {
 				count++
 				m.put(origin, []scorer.Report{{Origin: origin, InFlight: count}})
-				if newest[origin] == 0 {
+				if newest[origin] == nil {
 					order = append(order, origin)
 				}
-				newest[origin] = count
+				if len(newest[origin]) == maxPeriods {
+					newest[origin] = nil
+				}
+				newest[origin] = append(newest[origin], count)
 				continue
 			}
 			got, ok := m.take(room)
@@ -37,7 +41,11 @@ func TestMailboxKeepsTheNewestOfEachOrigin(t *testing.T) {
 			if !ok {
 				continue
 			}
-			if len(got) != 1 || got[0].Origin != order[0] || got[0].InFlight != newest[order[0]] {
+			var counts []float64
+			for i := range got {
+				counts = append(counts, got[i].InFlight)
+			}
+			if !slices.Equal(counts, newest[order[0]]) || got[0].Origin != order[0] {
 				t.Fatalf("batch %+v, want %v of %s", got, newest[order[0]], order[0])
 			}
 			delete(newest, order[0])
@@ -68,7 +76,11 @@ func TestAReaderThatDoesNotReadDelaysNobody(t *testing.T) {
 			break
 		}
 	}
-	if len(stuck.waiting) != 1 || stuck.waiting[0].reports[0].InFlight != 199 {
-		t.Errorf("%d batches wait, want the newest alone", len(stuck.waiting))
+	if len(stuck.waiting) != 1 {
+		t.Fatalf("%d batches wait, want one", len(stuck.waiting))
+	}
+	waiting := stuck.waiting[0].reports
+	if last := waiting[len(waiting)-2]; len(waiting) > 2*maxPeriods || last.InFlight != 199 {
+		t.Errorf("%d reports wait, the last one of b0 says %v in flight; want few, and 199", len(waiting), last.InFlight)
 	}
 }

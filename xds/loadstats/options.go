@@ -15,8 +15,9 @@ const (
 	// 0, Envoy reports without a pause.
 	minInterval = 20 * time.Millisecond
 
-	defaultMaxStreams = 10_000
-	defaultMaxMessage = 4 << 20
+	defaultMaxStreams   = 10_000
+	defaultMaxMessage   = 4 << 20
+	defaultFirstRequest = 10 * time.Second
 )
 
 // Options are a server's settings. The zero value of every field means its
@@ -33,12 +34,15 @@ type Options struct {
 	// Default: all are admitted.
 	Admit func(ctx context.Context, node string) error
 	// MaxStreams bounds the streams that are open at once; one more is refused
-	// with RESOURCE_EXHAUSTED. Default 10,000.
+	// with RESOURCE_EXHAUSTED. One that has not reported yet counts. Default 10,000.
 	MaxStreams int
 	// MaxMessage bounds a report's size in bytes; a larger one ends its stream.
 	// What is kept of a report is bounded by the mapping whatever its size.
 	// Default 4 MiB, which is also gRPC's own.
 	MaxMessage int
+	// FirstRequest is how long a stream may stay without its first report; one that
+	// takes longer ends with DEADLINE_EXCEEDED. Default 10 s.
+	FirstRequest time.Duration
 	// Logger is told when streams begin and end. Default: none.
 	Logger *slog.Logger
 }
@@ -53,12 +57,15 @@ func (o Options) withDefaults() (Options, error) {
 	if o.MaxMessage == 0 {
 		o.MaxMessage = defaultMaxMessage
 	}
+	if o.FirstRequest == 0 {
+		o.FirstRequest = defaultFirstRequest
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Interval < minInterval || o.MaxStreams < 0 || o.MaxMessage < 0 {
-		return o, fmt.Errorf("interval %s, %d streams, %d bytes: need an interval of at least %s and positive limits",
-			o.Interval, o.MaxStreams, o.MaxMessage, minInterval)
+	if o.Interval < minInterval || o.MaxStreams < 0 || o.MaxMessage < 0 || o.FirstRequest < 0 {
+		return o, fmt.Errorf("interval %s, %d streams, %d bytes, %s to the first report: need an interval of at least %s and positive limits",
+			o.Interval, o.MaxStreams, o.MaxMessage, o.FirstRequest, minInterval)
 	}
 	return o, nil
 }

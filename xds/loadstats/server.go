@@ -25,7 +25,8 @@ type Server struct {
 	interval interval
 
 	mu      sync.Mutex
-	streams map[*stream]struct{}
+	streams map[*stream]struct{} // that report
+	lifetime
 }
 
 // New returns a server that knows no cluster yet: see SetMapping and Register.
@@ -38,7 +39,7 @@ func New(o Options) (*Server, error) {
 		options: o,
 		readers: readers{byPool: map[string][]*mailbox{}},
 		origins: origins{taken: map[string]bool{}},
-		streams: map[*stream]struct{}{},
+		streams: map[*stream]struct{}{}, lifetime: lifetime{idle: make(chan struct{})},
 	}
 	s.interval.set(o.Interval)
 	s.SetMapping(nil)
@@ -49,8 +50,8 @@ func New(o Options) (*Server, error) {
 // arrive from then on are read by it. The mapping belongs to the server.
 func (s *Server) SetMapping(m Mapping) { s.mapping.Store(newTable(m)) }
 
-// Register adds the service to a gRPC server, whose codec must know
-// [BufferUnmarshaler]. Streams end with the gRPC server.
+// Register adds the service to a gRPC server, which should have [ServerOptions] and
+// whose codec must know [BufferUnmarshaler]. Streams end with the gRPC server.
 func (s *Server) Register(to grpc.ServiceRegistrar) {
 	service := lrsv3.LoadReportingService_ServiceDesc
 	service.Streams = []grpc.StreamDesc{{
@@ -64,26 +65,22 @@ func (s *Server) Register(to grpc.ServiceRegistrar) {
 
 // serve runs one data plane's stream until the data plane ends it.
 func (s *Server) serve(wire grpc.ServerStream) error {
-	in := &request{limit: s.options.MaxMessage, wantNode: true}
-	if err := wire.RecvMsg(in); err != nil {
-		return ended(err)
+	if err := s.enter(); err != nil {
+		return err
 	}
-	node, err := decodeNode(in.node)
+	defer s.leave()
+	node, in, err := s.first(wire)
 	if err != nil {
-		return status.Error(codes.InvalidArgument, err.Error())
+		return ended(err)
 	}
 	if s.options.Admit != nil {
 		if err := s.options.Admit(wire.Context(), node.ID); err != nil {
 			return status.Errorf(codes.PermissionDenied, "load reports: node %q is not admitted: %v", node.ID, err)
 		}
 	}
-	in.wantNode, in.node = false, nil
-	one, err := s.open(node, wire)
-	if err != nil {
-		return err
-	}
+	one := s.begin(node, wire)
 	err = one.run(wire, in)
-	s.close(one, err)
+	s.end(one, err)
 	return err
 }
 
@@ -95,23 +92,20 @@ func ended(err error) error {
 	return err
 }
 
-func (s *Server) open(node Node, wire grpc.ServerStream) (*stream, error) {
+func (s *Server) begin(node Node, wire grpc.ServerStream) *stream {
 	var from string
 	if p, ok := peer.FromContext(wire.Context()); ok {
 		from = p.Addr.String()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.streams) >= s.options.MaxStreams {
-		return nil, status.Errorf(codes.ResourceExhausted, "load reports: %d streams are open already", len(s.streams))
-	}
-	one := newStream(s, node, s.origins.take(node.ID), from, time.Now())
+	one := newStream(s, node, s.origins.take(&node), from, time.Now())
 	s.streams[one] = struct{}{}
 	s.options.Logger.Info("load reports begin", "node", node.ID, "origin", one.origin, "peer", from, "program", node.UserAgent)
-	return one, nil
+	return one
 }
 
-func (s *Server) close(one *stream, cause error) {
+func (s *Server) end(one *stream, cause error) {
 	s.mu.Lock()
 	delete(s.streams, one)
 	s.mu.Unlock()

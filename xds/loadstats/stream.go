@@ -120,14 +120,15 @@ func (s *stream) take(in *request, now time.Time) error {
 	for _, v := range s.listed {
 		s.conclude(v, now)
 	}
+	// Whoever gets the reports finds them in the status, too.
+	s.state.LastReport = now
+	s.publish()
 	for pool, sum := range s.sums {
 		if len(sum.reports) > 0 {
 			s.server.readers.send(pool, s.origin, sum.reports)
 			sum.reports = sum.reports[:0]
 		}
 	}
-	s.state.LastReport = now
-	s.publish()
 	return nil
 }
 
