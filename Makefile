@@ -49,13 +49,12 @@ lint: ## go vet, staticcheck, gofumpt
 # Envoy on the one that .ci/envoy sets up.
 #
 # Programs under measurement run without -race: what times itself is tested
-# again without it, one package after another so that they do not disturb each
-# other. The lab emulates servers in real time and has the machine to itself.
+# apart, one package after another so that they do not disturb each other. The lab emulates servers in real time and has the machine to itself.
 race:
 	haproxies=$$(.ci/proxies); export TRIMTAB_HAPROXY_BINARIES=$$haproxies; \
 	  envoy=$$(.ci/envoy); export TRIMTAB_ENVOY=$$envoy; \
-	  $(GO) test -race -shuffle=on -timeout 15m $$($(GO) list ./... | grep -v /cmd/trimtab-lab); \
-	  $(GO) test -race -shuffle=on -timeout 15m -p 1 ./cmd/trimtab-lab/...; \
+	  $(GO) test -race -shuffle=on -parallel 4 -timeout 15m -skip '^TestMeasured' $$($(GO) list ./... | grep -v /cmd/trimtab-lab); \
+	  $(GO) test -race -shuffle=on -timeout 15m -p 1 -skip '^TestMeasured' ./cmd/trimtab-lab/...; \
 	  $(GO) test -count=1 -p 1 -timeout 15m -run '^TestMeasured' ./...
 
 bench: proxies ## speed and memory, as ratios against named baselines

@@ -19,6 +19,7 @@ import (
 // A HAProxy that is steered by its agent-checks alone: trimtab never sees its
 // socket, and reads what it counts from its statistics page.
 func TestAgentChecksSteer(t *testing.T) {
+	t.Parallel()
 	var failing atomic.Bool
 	var servers [2]*httptest.Server
 	for i := range servers {

@@ -155,6 +155,7 @@ func TestAttachEnvoyShowsAndChangesNothing(t *testing.T) {
 
 // What is printed for both sides, put where it belongs, makes trimtab steer.
 func TestAttachEnvoyPrintsWhatLetsTrimtabSteer(t *testing.T) {
+	t.Parallel()
 	in, backends := edge(t)
 	xds := freePort(t)
 	code, out, errs := call(t, "attach", "--envoy-admin", "unix:"+in.Admin(), "--watch", "2s", "--server", xds)

@@ -114,6 +114,7 @@ func hangUp(t *testing.T, r *running) {
 
 // Two servers that answer and report their load.
 func TestAttachReadsLoadReports(t *testing.T) {
+	t.Parallel()
 	var servers [2]*httptest.Server
 	for i := range servers {
 		servers[i] = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -279,12 +279,14 @@ func runReadme(t *testing.T, r *running, folder string, want int, skip ...string
 }
 
 func TestEnvoyADSExampleIsTuned(t *testing.T) {
+	t.Parallel()
 	s := startEnvoyExample(t, "envoy-ads")
 	s.tuned(t)
 	s.commands(t, "envoy-ads", 2)
 }
 
 func TestEnvoyEDSOnlyExampleIsTuned(t *testing.T) {
+	t.Parallel()
 	s := startEnvoyExample(t, "envoy-eds-only")
 	s.tuned(t)
 	s.commands(t, "envoy-eds-only", 3)

@@ -121,6 +121,7 @@ func counted(t *testing.T, line string) (shares map[string]float64, answered, fa
 }
 
 func TestGRPCExampleSharesByCapacity(t *testing.T) {
+	t.Parallel()
 	const work = 5 * time.Millisecond
 	servers := []string{checking(t, 8, work), checking(t, 4, work), checking(t, 2, work)}
 	xds := freePort(t)

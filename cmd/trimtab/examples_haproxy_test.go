@@ -88,6 +88,7 @@ func exampleProxy(t *testing.T, servers ...string) *instance.Instance {
 }
 
 func TestHAProxyExampleIsTuned(t *testing.T) {
+	t.Parallel()
 	const work = 10 * time.Millisecond
 	in := exampleProxy(t, station(t, 8, work), station(t, 4, work), station(t, 2, work))
 	stop := load(t, "http://"+in.Addr(0)+"/", 20)

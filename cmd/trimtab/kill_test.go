@@ -69,6 +69,7 @@ func share(t *testing.T, in *instance.Instance) float64 {
 // However trimtab dies, and whenever, the next one goes on from where it was: the
 // largest change of a weight at a restart is that of one step.
 func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
 	const fleets, kills = 3, 10
 	for fleet := range fleets {
 		t.Run(strconv.Itoa(fleet), func(t *testing.T) {

@@ -268,6 +268,7 @@ func (r *running) untilEvery(t *testing.T, interval time.Duration, what string, 
 }
 
 func TestRunSteersReloadsAndRestores(t *testing.T) {
+	t.Parallel()
 	in := proxy(t, twoPools)
 	pool := func(capacity int) string {
 		return fmt.Sprintf(`  - name: web

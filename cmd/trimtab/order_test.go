@@ -36,6 +36,7 @@ func steering(d status.Document) bool {
 }
 
 func TestOrdersOutliveTrimtab(t *testing.T) {
+	t.Parallel()
 	in := proxy(t, twoPools)
 	r := newKept(t, in)
 	r.again(t)
@@ -118,6 +119,7 @@ func TestOrdersOutliveTrimtab(t *testing.T) {
 }
 
 func TestOrdersWithoutStateWarn(t *testing.T) {
+	t.Parallel()
 	in := proxy(t, twoPools)
 	r := start(t, fmt.Sprintf("  - {name: web, from: haproxy, targets: [{haproxy: {socket: %q}}]}\n", in.Socket()))
 	r.until(t, "steering", steering)
@@ -136,6 +138,7 @@ func TestOrdersWithoutStateWarn(t *testing.T) {
 }
 
 func TestEventsAreFollowed(t *testing.T) {
+	t.Parallel()
 	in := proxy(t, twoPools)
 	r := start(t, fmt.Sprintf("  - {name: web, from: haproxy, targets: [{haproxy: {socket: %q}}]}\n", in.Socket()))
 	r.until(t, "steering", steering)

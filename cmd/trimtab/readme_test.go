@@ -40,6 +40,7 @@ func TestReadmeConfigurationsAreValid(t *testing.T) {
 
 // Every trimtab command of the README is run, on a real HAProxy.
 func TestReadmeCommandsRun(t *testing.T) {
+	t.Parallel()
 	in := proxy(t, twoPools)
 	yaml := strings.ReplaceAll(blocks(t, "yaml")[0], "/run/haproxy/admin.sock", in.Socket())
 	r := start(t, yaml[strings.Index(yaml, "pools:\n")+len("pools:\n"):])

@@ -13,6 +13,7 @@ import (
 // What a pool serves was found out, and weights were made for that: nothing of it
 // changes in an Envoy when trimtab is restarted.
 func TestRestartKeepsWhatWasFoundOut(t *testing.T) {
+	t.Parallel()
 	var addresses [2]string
 	for i := range addresses {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -70,6 +70,7 @@ func envoyWeights(t *testing.T, in *instance.Instance, cluster string) map[strin
 // One pool behind a HAProxy and an Envoy at once: orders reach both, weights
 // survive a restart, and what fails is out on both.
 func TestOnePoolBehindHAProxyAndEnvoy(t *testing.T) {
+	t.Parallel()
 	var failing atomic.Bool
 	var addresses [2]string
 	for i := range addresses {
@@ -163,6 +164,7 @@ state: {path: %q}
 
 // on_exit: restore leaves the configured capacities behind.
 func TestEnvoyIsLeftWithConfiguredWeights(t *testing.T) {
+	t.Parallel()
 	xds := freePort(t)
 	r := start(t, fmt.Sprintf(`  - name: web
     backends: [{name: a, address: "127.0.0.1:1", capacity: 3}, {name: b, address: "127.0.0.1:2"}]

@@ -11,6 +11,7 @@ import (
 
 // One pool behind two HAProxies: one plan, and each follows on its own.
 func TestOnePoolBehindTwoProxies(t *testing.T) {
+	t.Parallel()
 	one, two := proxy(t, twoPools), proxy(t, twoPools)
 	r := start(t, fmt.Sprintf("  - {name: web, from: haproxy, targets: [{haproxy: {socket: %q}}, {haproxy: {socket: %q}}]}\n", one.Socket(), two.Socket()))
 	inSync := func(want ...bool) func(status.Document) bool {
