@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 )
@@ -42,6 +43,15 @@ func (r rules) refusal(node string, names []string) error {
 	default:
 		return nil
 	}
+}
+
+// Observer is the user agent of clients that look at what is served and route
+// nothing by it, such as `trimtab xds dump`. One that looks as a gRPC client has
+// "grpc-" before it. No pool's clients are waited for on its account.
+const Observer = "trimtab-xds-dump"
+
+func observes(n *corev3.Node) bool {
+	return strings.TrimPrefix(n.GetUserAgentName(), "grpc-") == Observer
 }
 
 // namesOf are the subject alternative names that a client has proved.

@@ -52,12 +52,18 @@ func visit(t testing.TB, s *Server, node string, transport credentials.Transport
 	return g
 }
 
-// clusters asks, and waits for the answer.
+// clusters asks, waits for the answer and accepts it.
 func (g *guesting) clusters() error {
 	// When a stream has failed, Recv knows why.
 	_ = g.discovery.Send(&discoveryv3.DiscoveryRequest{Node: g.node, TypeUrl: resource.ClusterType, ResourceNames: []string{"*"}})
-	_, err := g.discovery.Recv()
-	return err
+	r, err := g.discovery.Recv()
+	if err != nil {
+		return err
+	}
+	_ = g.discovery.Send(&discoveryv3.DiscoveryRequest{
+		TypeUrl: r.GetTypeUrl(), ResourceNames: []string{"*"}, VersionInfo: r.GetVersionInfo(), ResponseNonce: r.GetNonce(),
+	})
+	return nil
 }
 
 // period reports nothing, and waits for how often it is to be.

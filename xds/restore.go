@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/trimtab-lb/trimtab/scorer"
+	"github.com/trimtab-lb/trimtab/xds/discovery"
+	"github.com/trimtab-lb/trimtab/xds/resource"
 )
 
 // Restore publishes the configured capacities as weights, as nothing else is known
@@ -55,8 +57,9 @@ func (t *Target) Restore(ctx context.Context) error {
 	return nil
 }
 
-// unanswered says whether a client that is connected has yet to take its endpoints.
+// unanswered says whether a client that asks for the target's endpoints has yet to
+// take them.
 func (t *Target) unanswered() bool {
-	list, _ := t.watches()
-	return slices.ContainsFunc(list, func(w watch) bool { return w.Due })
+	list, _ := t.server.discovery.Lagging(t.view, resource.AssignmentType, t.name)
+	return slices.ContainsFunc(list, func(w discovery.Watch) bool { return w.Due })
 }

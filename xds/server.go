@@ -58,7 +58,7 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{options: o, log: o.Logger.With("listener", "xds:"+o.Listen), catalog: newCatalog()}
 	s.admission = newAdmission(o.rules(), s.log)
 	settings := discovery.Options{
-		View: viewOf, Identifier: "trimtab", Log: s.log,
+		View: viewOf, Observer: observes, Identifier: "trimtab", Log: s.log,
 		Admit:      func(ctx context.Context, n *corev3.Node) error { return s.admission.admit(ctx, n.GetId()) },
 		MaxStreams: noLimit, MaxConnectionAge: o.MaxConnectionAge,
 	}

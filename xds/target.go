@@ -1,10 +1,12 @@
 package xds
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,6 +35,7 @@ func originOf(view string) string {
 
 var (
 	errNobody     = errors.New("nobody is connected")
+	errUnwatched  = errors.New("nobody asks for its endpoints")
 	errNoMembers  = errors.New("it is not known yet who is in the pool")
 	errNotYetSent = errors.New("endpoints wait for the first plans of other pools")
 )
@@ -250,7 +253,7 @@ func (t *Target) publish(p scorer.Plan) (scorer.InForce, error) {
 	t.last = p
 	out := served.InForce
 	out.Origin = originOf(t.view)
-	if list, _ := t.watches(); len(list) == 0 {
+	if !t.server.discovery.Watched(t.view, resource.AssignmentType, t.name) {
 		// Nobody has it, so that it says nothing of what is in force.
 		out.Shares = nil
 	}
@@ -272,48 +275,48 @@ func (t *Target) publish(p scorer.Plan) (scorer.InForce, error) {
 	return out, nil
 }
 
-// watch is one stream that asks for endpoints.
-type watch struct {
-	node string
-	discovery.TypeStatus
-}
-
-// watches are the streams that ask for endpoints of the view, connected the clients
-// of it.
-func (t *Target) watches() (list []watch, connected int) {
-	for _, n := range t.server.discovery.Nodes() {
-		if n.View != t.view {
-			continue
-		}
-		connected++
-		for _, w := range n.Types {
-			if w.TypeURL == resource.AssignmentType {
-				list = append(list, watch{n.ID, w})
-			}
-		}
-	}
-	return list, connected
-}
-
 // trouble is why clients do not have what was published.
 func (t *Target) trouble() error {
-	list, connected := t.watches()
-	switch {
-	case connected == 0:
-		return fmt.Errorf("%s: %w to %s", t.Name(), errNobody, t.server.Name())
-	case len(list) == 0:
-		return fmt.Errorf("%s: of %d clients that are connected none asks for endpoints", t.Name(), connected)
+	list, watching := t.server.discovery.Lagging(t.view, resource.AssignmentType, t.name)
+	if watching == 0 {
+		return fmt.Errorf("%s: %w", t.Name(), t.unwatched(t.server.discovery.Connected(t.view)))
 	}
+	list = slices.DeleteFunc(list, func(w discovery.Watch) bool {
+		return w.Rejected == nil && (!w.Due || time.Since(w.Requested) <= answerTime || time.Since(t.sent) <= answerTime)
+	})
+	slices.SortFunc(list, func(a, b discovery.Watch) int {
+		return cmp.Or(strings.Compare(a.Node, b.Node), strings.Compare(a.Peer, b.Peer))
+	})
 	var errs []error
 	for _, w := range list {
-		switch {
-		case w.Rejected != nil:
-			errs = append(errs, fmt.Errorf("%s: node %s rejects its endpoints: %s", t.Name(), w.node, w.Rejected.Error))
-		case w.Due && time.Since(w.Requested) > answerTime && time.Since(t.sent) > answerTime:
-			errs = append(errs, fmt.Errorf("%s: node %s has not answered for %s", t.Name(), w.node, time.Since(t.sent).Round(time.Second)))
+		if w.Rejected != nil {
+			errs = append(errs, fmt.Errorf("%s: node %s rejects its endpoints: %s", t.Name(), w.Node, w.Rejected.Error))
+		} else {
+			errs = append(errs, fmt.Errorf("%s: node %s has not answered for %s", t.Name(), w.Node, time.Since(t.sent).Round(time.Second)))
 		}
 	}
 	return errors.Join(firstOf(errs)...)
+}
+
+// unwatched is why nobody asks for the target's endpoints. Names that nobody has
+// are most likely what somebody has mistyped.
+func (t *Target) unwatched(connected int) error {
+	if connected == 0 {
+		return fmt.Errorf("%w to %s", errNobody, t.server.Name())
+	}
+	const shown = 3
+	unknown := t.server.discovery.Unknown(t.view, resource.AssignmentType, shown+1)
+	if len(unknown) == 0 {
+		return fmt.Errorf("%w, of %d clients that are connected", errUnwatched, connected)
+	}
+	var hints []string
+	for _, u := range unknown[:min(len(unknown), shown)] {
+		hints = append(hints, fmt.Sprintf("node %s asks for %q, which no pool has", u.Node, u.Name))
+	}
+	if len(unknown) > shown {
+		hints = append(hints, "and there are more such names")
+	}
+	return fmt.Errorf("%w; %s", errUnwatched, strings.Join(hints, "; "))
 }
 
 // firstOf keeps an error readable where a hundred clients have the same.

@@ -3,8 +3,6 @@ package discovery
 import (
 	"context"
 	"fmt"
-	"path"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -27,14 +25,11 @@ type client struct {
 	viewName string
 
 	id, cluster, agent, peer, identity string
+	// observer is whether nobody has to wait for it.
+	observer bool
 }
 
-func (c *client) latest() *snapshot {
-	if c == nil {
-		return &snapshot{}
-	}
-	return c.view.snapshot.Load()
-}
+func (c *client) latest() *snapshot { return c.view.snapshot.Load() }
 
 // admit decides on a client by its first request. Its errors are gRPC statuses.
 func (s *Server) admit(ctx context.Context, encoded []byte) (*client, error) {
@@ -48,8 +43,6 @@ func (s *Server) admit(ctx context.Context, encoded []byte) (*client, error) {
 		return nil, status.Error(codes.InvalidArgument, "xds: the first request has no node id")
 	case len(id) > maxNodeText:
 		return nil, status.Errorf(codes.InvalidArgument, "xds: the node id has %d bytes, at most %d are allowed", len(id), maxNodeText)
-	case !s.allowed(id):
-		return nil, status.Errorf(codes.PermissionDenied, "xds: node %q is not allowed", id)
 	}
 	if s.options.Admit != nil {
 		if err := s.options.Admit(ctx, node); err != nil {
@@ -63,19 +56,13 @@ func (s *Server) admit(ctx context.Context, encoded []byte) (*client, error) {
 	c := &client{
 		view: s.view(viewName), viewName: viewName,
 		id: strings.Clone(id), cluster: cut([]byte(node.GetCluster()), maxNodeText),
-		agent: cut([]byte(agent(node)), maxNodeText),
+		agent:    cut([]byte(agent(node)), maxNodeText),
+		observer: s.options.Observer != nil && s.options.Observer(node),
 	}
 	if p, ok := peer.FromContext(ctx); ok {
 		c.peer, c.identity = p.Addr.String(), identity(p.AuthInfo)
 	}
 	return c, nil
-}
-
-func (s *Server) allowed(id string) bool {
-	return len(s.options.AllowedNodes) == 0 || slices.ContainsFunc(s.options.AllowedNodes, func(pattern string) bool {
-		matched, err := path.Match(pattern, id)
-		return err == nil && matched // New has checked the patterns
-	})
 }
 
 // agent reads "envoy 1.40.0".

@@ -62,7 +62,6 @@ func TestOptionsThatAreRefused(t *testing.T) {
 	view := func(*corev3.Node) string { return testView }
 	for name, o := range map[string]Options{
 		"no view":  {},
-		"pattern":  {View: view, AllowedNodes: []string{"[a"}},
 		"negative": {View: view, MaxStreams: -1},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -159,13 +159,9 @@ func TestDeltaStaleNonce(t *testing.T) {
 // A name that is asked for again while a response without it is in flight.
 func TestDeltaAskedAgainWhileInFlight(t *testing.T) {
 	s := newServer(t, nil)
-	publish(t, s, change(endpointType, res("a", "1"), res("b", "1")))
-	l := dial(t, s, aggregated, true)
-	l.deltaAsk(endpointType, "", []string{"a", "b"}, nil)
-	r := l.expect("EDS a@1 b@1")
-	l.deltaAsk(endpointType, r.nonce, nil, nil)
+	l := opened(t, s, true, endpointType, res("a", "1"), res("b", "1"))
 	publish(t, s, change(endpointType, res("a", "2")))
-	r = l.expect("EDS a@2")
+	r := l.expect("EDS a@2")
 	l.deltaAsk(endpointType, "", nil, []string{"b"})
 	l.deltaAsk(endpointType, "", []string{"b"}, nil)
 	l.deltaAsk(endpointType, r.nonce, nil, nil)

@@ -23,8 +23,14 @@
 // publication of it, because an empty answer would make clients drop what
 // they have.
 //
-// In one publication clusters go before endpoints, listeners and routes, on
-// every aggregated stream. [Resource.Basis] makes a load assignment be sent
+// On every aggregated stream what is new is there before it is used, and what was
+// removed goes after its last use:
+//
+//	clusters ─▶ endpoints ─▶ ACK of the clusters ─▶ listeners ─▶ routes ─▶ ACK ─▶ removals
+//
+// The first ACK is waited for if clusters are new to the client. Streams of a
+// single type know nothing of each other, so that there the order is the client's
+// own. [Resource.Basis] makes a load assignment be sent
 // again when its cluster changes, which Envoy waits for.
 //
 // The package is not for weights, pools or the making of Envoy's messages: it

@@ -39,15 +39,17 @@ type encoder struct {
 	nonces     atomic.Uint64
 }
 
-func (e *encoder) encode(k kind, delta bool, from, to *holding, in *set) *image {
+func (e *encoder) encode(k kind, delta bool, from, to *holding, in *snapshot) *image {
 	d := differ(from, to)
-	made := &image{to: to, nonce: strconv.FormatUint(e.nonces.Add(1), 36)}
+	made := &image{to: to, nonce: strconv.FormatUint(e.nonces.Add(1), 36), told: d.told, fresh: d.fresh}
 	switch {
 	case !delta && k.root():
 		// What is left out of it is removed.
 		d.send = slices.DeleteFunc(slices.Clone(to.stamps), func(s stamp) bool { return s.standing != present })
 	case !delta && len(d.send) == 0:
 		return made
+	case !delta:
+		made.told = names(d.send)
 	case delta && len(d.send)+len(d.remove) == 0 && (from != nil || !k.root()):
 		return made // only who asks for everything waits for an answer even if it is nothing
 	}
@@ -56,13 +58,13 @@ func (e *encoder) encode(k kind, delta bool, from, to *holding, in *set) *image 
 		size += len(name) + overhead
 	}
 	for _, s := range d.send {
-		size += 2*overhead + len(s.name) + len(in.find(s.name).body)
-		made.sent = append(made.sent, s.name)
+		size += 2*overhead + len(s.name) + len(in.body(k, s.name))
 	}
+	made.sent = names(d.send)
 	m := make([]byte, 0, size)
 	m = appendString(m, responseVersion, to.version)
 	for _, s := range d.send {
-		body := in.find(s.name).body
+		body := in.body(k, s.name)
 		if delta {
 			m = appendDeltaResource(m, k, s, body)
 		} else {
@@ -74,6 +76,7 @@ func (e *encoder) encode(k kind, delta bool, from, to *holding, in *set) *image 
 	controlPlane := responseControlPlane
 	if delta {
 		controlPlane = deltaControlPlane
+		made.removed = d.remove
 		for _, name := range d.remove {
 			m = appendString(m, deltaRemoved, name)
 		}
@@ -85,6 +88,14 @@ func (e *encoder) encode(k kind, delta bool, from, to *holding, in *set) *image 
 	made.message = m
 	e.counts.images[k].Add(1)
 	return made
+}
+
+func names(of []stamp) []string {
+	list := make([]string, len(of))
+	for n, s := range of {
+		list[n] = s.name
+	}
+	return list
 }
 
 func appendString(m []byte, field protowire.Number, s string) []byte {

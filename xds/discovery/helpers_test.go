@@ -61,6 +61,7 @@ func publish(t testing.TB, s *Server, changes ...Change) {
 type line struct {
 	t      testing.TB
 	stream *stream
+	last   *reply
 }
 
 // dial opens a line for one type, or all with aggregated.
@@ -158,6 +159,7 @@ func (l *line) next() *reply {
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	l.last = r
 	return r
 }
 
@@ -223,4 +225,61 @@ func (l *line) expect(want ...string) *reply {
 		l.t.Fatalf("response %q, want none", r)
 	}
 	return last
+}
+
+// answer acknowledges a response, or rejects it if there is a complaint. A
+// state-of-the-world client repeats its names and the version that it has.
+func (l *line) answer(r *reply, complaint, version string, names ...string) {
+	l.t.Helper()
+	if l.stream.delta {
+		m := &discoveryv3.DeltaDiscoveryRequest{TypeUrl: r.typeURL, ResponseNonce: r.nonce}
+		if complaint != "" {
+			m.ErrorDetail = rejection(complaint)
+		}
+		l.request(m)
+		return
+	}
+	m := &discoveryv3.DiscoveryRequest{TypeUrl: r.typeURL, ResponseNonce: r.nonce, VersionInfo: version, ResourceNames: names}
+	if complaint != "" {
+		m.ErrorDetail = rejection(complaint)
+	}
+	l.request(m)
+}
+
+// both runs a test for both protocols.
+func both(t *testing.T, test func(t *testing.T, delta bool)) {
+	for _, delta := range []bool{false, true} {
+		t.Run(map[bool]string{false: "sotw", true: "delta"}[delta], func(t *testing.T) { test(t, delta) })
+	}
+}
+
+// first subscribes on a new stream.
+func (l *line) first(typeURL string, names ...string) {
+	l.t.Helper()
+	if l.stream.delta {
+		l.deltaAsk(typeURL, "", names, nil)
+	} else {
+		l.ask(typeURL, "", "", names...)
+	}
+}
+
+// opened is a line of its own server's client that has these resources, all of one
+// type, which it has asked for by name where that is the custom.
+func opened(t testing.TB, s *Server, delta bool, typeURL string, all ...Resource) *line {
+	t.Helper()
+	publish(t, s, change(typeURL, all...))
+	l := dial(t, s, aggregated, delta)
+	var names []string
+	answer := shortType(typeURL)
+	for _, r := range all {
+		answer += " " + string(r.Body)
+		if k, _ := kindOf(typeURL); !k.root() {
+			names = append(names, r.Name)
+		}
+	}
+	l.first(typeURL, names...)
+	r := l.expect(answer)
+	l.answer(r, "", r.version, names...)
+	l.expect()
+	return l
 }

@@ -93,6 +93,34 @@ func (h *holding) doubting(chosen func(name string) bool) *holding {
 	})
 }
 
+// unsure is the holding of a client that may have taken the new versions of these
+// names or may not. They are sorted; h may be nil.
+func (h *holding) unsure(names []string) *holding {
+	stamps := make([]stamp, len(names))
+	for n, name := range names {
+		stamps[n] = stamp{name: name, standing: doubtful}
+	}
+	return merge(h, &holding{stamps: stamps}, func(old, now *stamp) *stamp {
+		if now != nil {
+			return now
+		}
+		return old
+	})
+}
+
+// find returns what is known of a name; without anything that is that it is absent.
+func (h *holding) find(name string) stamp {
+	if h != nil {
+		at, found := slices.BinarySearchFunc(h.stamps, name, func(s stamp, name string) int {
+			return strings.Compare(s.name, name)
+		})
+		if found {
+			return h.stamps[at]
+		}
+	}
+	return stamp{name: name, standing: absent}
+}
+
 // claimed is the holding of a client that says itself which versions it has.
 func claimed(versions []claim) *holding {
 	stamps := make([]stamp, 0, len(versions))

@@ -10,8 +10,11 @@ import (
 type image struct {
 	to    *holding
 	nonce string
-	// sent are the names of the resources in it, sorted.
-	sent []string
+	// sent are the names of the resources in it, removed those that it takes away,
+	// told those that have changed: all sorted.
+	sent, removed, told []string
+	// fresh is whether it has resources whose names are new to the client.
+	fresh bool
 	// message is nil if the protocol has no words for the difference.
 	message []byte
 }
@@ -39,10 +42,10 @@ type images struct {
 const minSweep = 64
 
 // get returns the response that brings a client from one holding to another. The
-// set is the one that to was resolved in; from may be nil. The nonce is not the
+// snapshot is the one that to was resolved in; from may be nil. The nonce is not the
 // one that the client was sent last: what answers that response must not be
 // taken for an answer to this one.
-func (c *images) get(delta bool, from, to *holding, in *set, last string) *image {
+func (c *images) get(delta bool, from, to *holding, in *snapshot, last string) *image {
 	key := imageKey{delta: delta, to: to.sum}
 	if from != nil {
 		key.told, key.from = true, from.sum

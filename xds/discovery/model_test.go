@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 )
 
 // model is a client that follows the protocol, behind a network that delays:
-// requests and responses cross each other.
+// requests and responses cross each other. It cannot take bad bodies.
 type model struct {
 	t        *rapid.T
 	server   *Server
@@ -37,7 +38,15 @@ type model struct {
 	nonce   string
 	started bool
 	removed map[string]bool // delta: known to be absent
+	// piecemeal is a client that takes what is good in a response that it rejects.
+	piecemeal bool
+	// alone are the bad bodies that came alone, since the client took another one of
+	// the name or gave it up.
+	alone map[string]bool
 }
+
+// bad is a body that no client can take.
+func bad(body string) bool { return strings.HasSuffix(body, "!") }
 
 func (m *model) connect() {
 	if m.stream != nil {
@@ -48,7 +57,7 @@ func (m *model) connect() {
 		m.t.Fatal(err)
 	}
 	m.toServer, m.toClient, m.inFlight, m.nonce, m.started = nil, nil, 0, "", false
-	m.removed = map[string]bool{}
+	m.removed, m.alone = map[string]bool{}, map[string]bool{}
 	if m.dropped {
 		m.version, m.dropped = "", false
 	}
@@ -99,6 +108,7 @@ func (m *model) unsubscribe(name string) {
 		return
 	}
 	delete(m.wanted, name)
+	clear(m.alone)
 	// A client forgets what it has unsubscribed from; in the delta protocol, which
 	// has a word for that, even under a wildcard.
 	for had := range m.has {
@@ -144,7 +154,8 @@ func (m *model) emit() bool {
 	return true
 }
 
-// accept lets the client read one response and answer it.
+// accept lets the client read one response and answer it. It rejects what is bad
+// in any case.
 func (m *model) accept(reject bool) bool {
 	if len(m.toClient) == 0 {
 		return false
@@ -153,29 +164,63 @@ func (m *model) accept(reject bool) bool {
 	m.toClient = m.toClient[1:]
 	m.inFlight--
 	m.nonce = r.nonce
-	if !reject {
-		m.apply(r)
+	spoiled := m.spoiled(r)
+	switch {
+	case spoiled && m.piecemeal:
+		m.take(r)
+	case !spoiled && !reject:
+		m.take(r)
+		m.version = r.version
 	}
-	m.say(nil, nil, r.nonce, reject)
+	m.say(nil, nil, r.nonce, reject || spoiled)
 	return true
 }
 
-func (m *model) apply(r *reply) {
-	if m.kind.root() && !m.delta {
+// spoiled is whether there is something bad in a response. That comes alone once.
+func (m *model) spoiled(r *reply) bool {
+	spoiled := false
+	for name, body := range r.bodies {
+		if !bad(body) || !m.covers(name) {
+			continue
+		}
+		spoiled = true
+		if len(r.bodies)+len(r.removed) > 1 || m.whole() {
+			continue
+		}
+		if m.alone[body] {
+			m.t.Fatalf("%s comes alone once more", body)
+		}
+		m.alone[body] = true
+	}
+	return spoiled
+}
+
+// whole is whether responses are complete, so that nothing can be left out.
+func (m *model) whole() bool { return m.kind.root() && !m.delta }
+
+// take takes what is good in a response.
+func (m *model) take(r *reply) {
+	had := maps.Clone(m.has)
+	if m.whole() {
 		clear(m.has)
 	}
 	for name, body := range r.bodies {
-		if m.covers(name) {
+		switch {
+		case !m.covers(name):
+		case !bad(body):
 			m.has[name], m.versions[name] = body, r.versions[name]
+			delete(m.removed, name)
+			maps.DeleteFunc(m.alone, func(b string, _ bool) bool { return nameOf(b) == name })
+		case m.whole() && had[name] != "":
+			m.has[name] = had[name]
 		}
-		delete(m.removed, name)
 	}
 	for _, name := range r.removed {
 		delete(m.has, name)
 		delete(m.versions, name)
 		m.removed[name] = true
+		maps.DeleteFunc(m.alone, func(b string, _ bool) bool { return nameOf(b) == name })
 	}
-	m.version = r.version
 }
 
 // settle lets everything happen that can.
@@ -187,8 +232,40 @@ func (m *model) settle() {
 	}
 }
 
-// Whatever happens before: once nobody rejects and all is said, a client has
-// exactly what the server has of what it wants.
+// check compares what the client has with what is published. Of bad bodies it has
+// what it had before.
+func (m *model) check(published map[string]string) {
+	has, want := maps.Clone(m.has), map[string]string{}
+	for name, body := range published {
+		switch {
+		case bad(body) && m.whole():
+			return // that may have kept anything from it
+		case bad(body):
+			delete(has, name)
+		case m.covers(name):
+			want[name] = body
+		}
+	}
+	if !m.delta && !m.kind.root() {
+		// Removal cannot be said: the client keeps the last that it had.
+		maps.DeleteFunc(has, func(name, _ string) bool { return published[name] == "" })
+	}
+	if diff := cmp.Diff(want, has); diff != "" {
+		m.t.Fatalf("the client has something else (-published +client):\n%s", diff)
+	}
+	if !m.delta || !m.started {
+		return
+	}
+	for name := range m.wanted {
+		if name != "*" && published[name] == "" && !m.removed[name] && m.server.view(testView).snapshot.Load().sets[m.kind] != nil {
+			m.t.Fatalf("the client waits for %q, which does not exist", name)
+		}
+	}
+}
+
+// Whatever happens before: once nobody rejects what is good and all is said, a
+// client has exactly what the server has of what it wants, whatever is bad beside
+// it.
 func TestClientsEndWithWhatWasPublished(t *testing.T) {
 	names := []string{"a", "b", "c", "d"}
 	rapid.Check(t, func(t *rapid.T) {
@@ -200,16 +277,21 @@ func TestClientsEndWithWhatWasPublished(t *testing.T) {
 			t: t, server: s, delta: rapid.Bool().Draw(t, "delta"),
 			kind:   rapid.SampledFrom([]kind{clusters, endpoints}).Draw(t, "kind"),
 			wanted: map[string]bool{}, has: map[string]string{}, versions: map[string]string{},
+			piecemeal: rapid.Bool().Draw(t, "piecemeal"),
 		}
 		m.connect()
 		published := map[string]string{}
 		serial := 0
+		spoils := rapid.Bool().Draw(t, "spoils")
 		put := func(name string, stays bool) {
 			c := Change{TypeURL: m.kind.typeURL()}
 			if stays {
 				serial++
 				// Old versions come back, too.
 				version := fmt.Sprint(rapid.IntRange(max(0, serial-3), serial).Draw(t, "version"))
+				if spoils && rapid.IntRange(0, 2).Draw(t, "bad") == 0 {
+					version += "!"
+				}
 				c.Changed = []Resource{res(name, version)}
 				published[name] = name + "@" + version
 			} else {
@@ -247,25 +329,13 @@ func TestClientsEndWithWhatWasPublished(t *testing.T) {
 			}
 			m.settle()
 		}
-		want := map[string]string{}
-		for name, body := range published {
-			if m.covers(name) {
-				want[name] = body
-			}
+		m.check(published)
+		spoils = false
+		for _, name := range names {
+			serial += 10
+			put(name, true)
 		}
-		if !m.delta && !m.kind.root() {
-			// Removal cannot be said: the client keeps the last that it had.
-			maps.DeleteFunc(m.has, func(name, _ string) bool { return published[name] == "" })
-		}
-		if diff := cmp.Diff(want, m.has); diff != "" {
-			t.Fatalf("the client has something else (-published +client):\n%s", diff)
-		}
-		if m.delta && m.started {
-			for name := range m.wanted {
-				if name != "*" && published[name] == "" && !m.removed[name] && s.view(testView).snapshot.Load().sets[m.kind] != nil {
-					t.Fatalf("the client waits for %q, which does not exist", name)
-				}
-			}
-		}
+		m.settle()
+		m.check(published)
 	})
 }

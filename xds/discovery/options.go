@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path"
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -20,8 +19,11 @@ type Options struct {
 	// Admit may refuse a client; its error goes to the client with the code
 	// PermissionDenied. The context has the gRPC peer, and with it the certificate.
 	Admit func(context.Context, *corev3.Node) error
-	// AllowedNodes are patterns of [path.Match] for node ids. None allows all.
-	AllowedNodes []string
+	// Observer is true of clients that look at what is served and route nothing by
+	// it, such as debugging tools. They are served like all others, but nobody has to
+	// wait for them: [Server.Watching], [Server.Unknown] and [Server.Connected] pass
+	// over them. Default: there are none.
+	Observer func(*corev3.Node) bool
 	// Identifier is who the control plane says it is, "" for nothing.
 	Identifier string
 	// Log gets rejected responses. Default: nothing is logged.
@@ -75,11 +77,6 @@ func (o Options) validate() error {
 	var errs []error
 	if o.View == nil {
 		errs = append(errs, errors.New("the function View is missing"))
-	}
-	for _, pattern := range o.AllowedNodes {
-		if _, err := path.Match(pattern, ""); err != nil {
-			errs = append(errs, fmt.Errorf("node pattern %q: %w", pattern, err))
-		}
 	}
 	for _, limit := range []struct {
 		name  string

@@ -12,8 +12,11 @@ func everything(version string) []Change {
 	}
 }
 
-func subscribeAll(t *testing.T, l *line) {
+// subscribed is a line that has everything of version 1.
+func subscribed(t *testing.T, s *Server, delta bool) *line {
 	t.Helper()
+	publish(t, s, everything("1")...)
+	l := dial(t, s, aggregated, delta)
 	for _, first := range []struct {
 		typeURL, answer string
 		names           []string
@@ -27,14 +30,13 @@ func subscribeAll(t *testing.T, l *line) {
 		r := l.expect(first.answer)
 		l.answer(r, "", r.version, first.names...)
 	}
+	return l
 }
 
 func TestTypesGoInOrder(t *testing.T) {
 	both(t, func(t *testing.T, delta bool) {
 		s := newServer(t, nil)
-		publish(t, s, everything("1")...)
-		l := dial(t, s, aggregated, delta)
-		subscribeAll(t, l)
+		l := subscribed(t, s, delta)
 		publish(t, s, everything("2")...)
 		l.expect("CDS c@2", "EDS e@2", "LDS l@2", "RDS r@2")
 	})
@@ -61,9 +63,7 @@ func TestVersionsCoalesce(t *testing.T) {
 func TestLaterTypeWaitsForEarlierOne(t *testing.T) {
 	both(t, func(t *testing.T, delta bool) {
 		s := newServer(t, nil)
-		publish(t, s, everything("1")...)
-		l := dial(t, s, aggregated, delta)
-		subscribeAll(t, l)
+		l := subscribed(t, s, delta)
 		publish(t, s, change(endpointType, res("e", "2")))
 		r := l.expect("EDS e@2")
 		publish(t, s, everything("3")...)
@@ -79,9 +79,7 @@ func TestLaterTypeWaitsForEarlierOne(t *testing.T) {
 func TestEndpointsOfUnacknowledgedClusters(t *testing.T) {
 	both(t, func(t *testing.T, delta bool) {
 		s := newServer(t, nil)
-		publish(t, s, everything("1")...)
-		l := dial(t, s, aggregated, delta)
-		subscribeAll(t, l)
+		l := subscribed(t, s, delta)
 		publish(t, s, change(endpointType, res("e", "2")))
 		e2 := l.expect("EDS e@2")
 		publish(t, s, change(clusterType, res("c", "3")), change(endpointType, res("e", "3")))
@@ -113,9 +111,7 @@ func TestMoreClustersDoNotHoldUpEndpoints(t *testing.T) {
 func TestUnacknowledgedClustersDoNotHoldUpEndpoints(t *testing.T) {
 	both(t, func(t *testing.T, delta bool) {
 		s := newServer(t, nil)
-		publish(t, s, everything("1")...)
-		l := dial(t, s, aggregated, delta)
-		subscribeAll(t, l)
+		l := subscribed(t, s, delta)
 		publish(t, s, change(clusterType, res("c", "2")))
 		l.expect("CDS c@2")
 		for version := range 5 {
@@ -157,9 +153,7 @@ func TestBasisMakesResend(t *testing.T) {
 func TestUnchangedPublicationCostsNothing(t *testing.T) {
 	both(t, func(t *testing.T, delta bool) {
 		s := newServer(t, nil)
-		publish(t, s, everything("1")...)
-		l := dial(t, s, aggregated, delta)
-		subscribeAll(t, l)
+		l := subscribed(t, s, delta)
 		images := s.Counters().Types[endpointType].Images
 		for range 10 {
 			publish(t, s, everything("1")...)

@@ -3,6 +3,7 @@ package discovery
 import (
 	"errors"
 	"fmt"
+	"time"
 	"unicode/utf8"
 )
 
@@ -12,8 +13,11 @@ var ErrInvalid = errors.New("invalid publication")
 const maxNameBytes = 1024
 
 // Publish changes what a view has and wakes the clients that are concerned. It
-// does not wait for them. All changes take effect together: no client is sent
-// endpoints of a publication before the clusters of it.
+// does not wait for them. All changes take effect together and in an order that
+// breaks nothing: on an aggregated stream clusters go before endpoints, listeners
+// and routes, which wait until a client has taken clusters that are new to it; and
+// clusters and endpoints that are removed go when it has taken the listeners and
+// routes that may have been the last to use them.
 //
 // A type is served from the first publication that mentions it, even one without
 // resources, so that publication must be complete: to a client, a cluster that
@@ -30,15 +34,16 @@ func (s *Server) Publish(viewName string, changes ...Change) error {
 	defer s.publishing.Unlock()
 	v := s.view(viewName)
 	old := v.snapshot.Load()
-	next := *old
+	next := snapshot{sets: old.sets}
 	var touched [kinds][]string
 	for n, change := range changes {
 		k, _ := kindOf(change.TypeURL)
 		next.sets[k], touched[k] = old.sets[k].with(items[n], change.Removed)
 	}
-	if next == *old {
+	if next.sets == old.sets {
 		return nil
 	}
+	v.retire(old, &next, touched, time.Now())
 	v.snapshot.Store(&next)
 	for k, t := range v.topics {
 		first := old.sets[k] == nil && next.sets[k] != nil

@@ -13,10 +13,12 @@ import (
 	"google.golang.org/grpc/keepalive"
 )
 
-// Flow-control windows for what clients send, in bytes.
+// Flow-control windows for what clients send, and the buffer for what they are
+// sent, in bytes.
 const (
 	requestWindow    = 64 << 10
 	connectionWindow = 1 << 20
+	writeBuffer      = 64 << 10
 )
 
 // ServerOptions are for the gRPC server that [Server.Register] is called with.
@@ -26,6 +28,9 @@ func (s *Server) ServerOptions() []grpc.ServerOption {
 	o := s.options
 	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(newCodec()),
+		// A response of ordinary size is one system call. gRPC has a buffer for it only
+		// while it is being written.
+		grpc.WriteBufferSize(writeBuffer),
 		grpc.MaxRecvMsgSize(o.MaxRequestBytes),
 		grpc.MaxConcurrentStreams(uint32(min(o.MaxStreams, 1<<31-1))),
 		// Requests are small. Windows of a fixed size spare a ping with each of them,

@@ -26,7 +26,7 @@ func (w *watch) sotw(r *request, s *stream, names int, now time.Time) error {
 		w.nacked(shorten(r.complaint), now)
 	case w.inFlight != nil:
 		w.acked()
-	case !changed && !r.rejected && w.repeatable && w.refused == nil:
+	case !changed && !r.rejected && w.repeatable && !w.refusals.standing():
 		w.repeat()
 	}
 	if !changed {
@@ -93,6 +93,7 @@ func (w *watch) subscribe(s *stream, wildcard bool, names []string, limit int) e
 	}
 	w.sub = next
 	w.held = w.held.within(next)
+	w.refusals.within(next)
 	w.status.Wildcard, w.status.Subscribed = wildcard, len(next.names)
 	return nil
 }

@@ -178,11 +178,8 @@ func TestSotWRepeatedRequestIsAnswered(t *testing.T) {
 // The repetition crosses a response that has only a part.
 func TestSotWRepeatedRequestCrossesResponse(t *testing.T) {
 	s := newServer(t, nil)
-	publish(t, s, change(endpointType, res("a", "1"), res("b", "1")))
-	l := dial(t, s, aggregated, false)
-	l.ask(endpointType, "", "", "a", "b")
-	r1 := l.expect("EDS a@1 b@1")
-	l.ask(endpointType, r1.version, r1.nonce, "a", "b")
+	l := opened(t, s, false, endpointType, res("a", "1"), res("b", "1"))
+	r1 := l.last
 	publish(t, s, change(endpointType, res("a", "2")))
 	r2 := l.expect("EDS a@2")
 	l.ask(endpointType, r1.version, r1.nonce, "a", "b")

@@ -16,6 +16,8 @@ type NodeStatus struct {
 	// Peer is its address. Identity is the name that its certificate proves, "" if
 	// it has shown none.
 	Peer, Identity string
+	// Observer is whether [Options].Observer takes it for one that only looks.
+	Observer bool
 	// Connected is when the oldest of its streams was opened.
 	Connected time.Time
 	// Types are what it watches, a row for each stream and type: an Envoy without
@@ -40,7 +42,9 @@ type TypeStatus struct {
 	// what the client has is not what is published for it, and that it has not
 	// rejected that.
 	InFlight, Due bool
-	// Rejected is nil as long as the client takes what it is sent.
+	// Rejected is the newest NACK that something published is still lacking for, nil
+	// if there is none. What is not concerned by it is sent all the same where the
+	// protocol allows that.
 	Rejected *Rejection
 	// Requested is when the last request came.
 	Requested time.Time
@@ -72,7 +76,7 @@ func (s *Server) Nodes() []NodeStatus {
 		if node == nil {
 			node = &NodeStatus{
 				ID: c.id, Cluster: c.cluster, UserAgent: c.agent, View: c.viewName,
-				Peer: c.peer, Identity: c.identity, Connected: str.since,
+				Peer: c.peer, Identity: c.identity, Observer: c.observer, Connected: str.since,
 			}
 			nodes[key{c.id, c.viewName, c.peer}] = node
 		}
@@ -91,12 +95,19 @@ func (s *Server) Nodes() []NodeStatus {
 func (s *stream) status() (*client, []TypeStatus) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.client == nil {
+		return nil, nil
+	}
 	var types []TypeStatus
+	latest := s.client.latest()
 	for _, w := range s.watches {
 		if w != nil {
 			t := w.status
 			t.InFlight = w.inFlight != nil
-			t.Due = w.behind(s.client.latest())
+			t.Due = w.behind(latest)
+			if w.settled(latest) {
+				t.Rejected = nil // it was taken back
+			}
 			types = append(types, t)
 		}
 	}

@@ -95,32 +95,59 @@ func (s *stream) receive() error {
 }
 
 // next returns the response to send, or nil if there is none.
+func (s *stream) next() *image {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.client != nil {
+		snapshot := s.snapshot()
+		if img := s.first(snapshot); img != nil {
+			return img
+		}
+		// What the protocol has no words for is done with now, and may have been all
+		// that a removal was waiting for.
+		if s.snapshot() == snapshot {
+			break
+		}
+	}
+	return nil
+}
+
+// first returns the first response to send of a snapshot.
 //
 // Of one publication an earlier type goes before a later one. A type that has
 // more to say than what is in flight holds up the later ones, except for
 // clusters and listeners: Envoy does not acknowledge those before it has got
-// the endpoints and routes to go with them.
-func (s *stream) next() *image {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	snapshot := s.snapshot()
+// the endpoints and routes to go with them. Clusters that are new to the client
+// hold up listeners and routes, as Envoy has no use for them before that
+// acknowledgment.
+func (s *stream) first(snapshot *snapshot) *image {
 	for _, w := range s.watches {
 		if w == nil {
 			continue
 		}
-		to := w.due(snapshot)
-		switch {
-		case to == nil:
-		case w.inFlight == nil:
+		if w.kind >= listeners && s.warming() {
+			return nil
+		}
+		for to := w.due(snapshot); to != nil; to = w.due(snapshot) {
+			if w.inFlight != nil {
+				if w.kind.root() {
+					break
+				}
+				return nil
+			}
 			if img := w.image(to, snapshot); img != nil {
 				s.sending(w, img, snapshot)
 				return img
 			}
-		case !w.kind.root():
-			return nil
 		}
 	}
 	return nil
+}
+
+// warming is whether clusters are in flight that are new to the client.
+func (s *stream) warming() bool {
+	w := s.watches[clusters]
+	return w != nil && w.inFlight != nil && w.inFlight.fresh
 }
 
 func (s *stream) sending(sent *watch, img *image, of *snapshot) {
@@ -139,9 +166,14 @@ func (s *stream) sending(sent *watch, img *image, of *snapshot) {
 
 // snapshot returns what the stream works on: the latest, unless clusters or
 // listeners are in flight that have changed again since. Their endpoints and
-// routes are then those that were published with them.
+// routes are then those that were published with them. As long as the client
+// has not taken the latest listeners and routes, nothing is removed that older
+// ones may use.
 func (s *stream) snapshot() *snapshot {
 	latest, base := s.client.latest(), s.base
+	if latest.gradual != nil && !s.settled(latest) {
+		latest = latest.gradual
+	}
 	s.base = nil
 	if base == nil {
 		return latest
@@ -150,13 +182,23 @@ func (s *stream) snapshot() *snapshot {
 		if w == nil || !w.kind.root() || w.inFlight == nil {
 			continue
 		}
-		if base != latest && w.due(latest) != nil {
+		if w.sub.resolve(base.sets[w.kind]).sum != w.sub.resolve(latest.sets[w.kind]).sum {
 			s.base = base
 			return base
 		}
 		s.base = latest
 	}
 	return latest
+}
+
+// settled says whether the client has taken all listeners and routes.
+func (s *stream) settled(in *snapshot) bool {
+	for _, w := range s.watches[listeners:] {
+		if w != nil && !w.settled(in) {
+			return false
+		}
+	}
+	return true
 }
 
 // leave forgets the stream.

@@ -114,23 +114,42 @@ func (s *stream) pending() bool {
 
 // note counts and logs what a request has answered.
 func (s *stream) note(w *watch, before *Rejection, inFlight *image) {
-	now := w.status.Rejected
-	switch {
-	case inFlight == nil || w.inFlight != nil:
+	if inFlight == nil || w.inFlight != nil {
 		return
-	case now == before:
-		s.server.counts.acks[w.kind].Add(1)
-	case now != nil:
+	}
+	if w.rejected {
 		s.server.counts.nacks[w.kind].Add(1)
-		if before == nil {
-			s.server.options.Log.Warn("xds: a client rejected a response; it is not sent again before its resources change",
-				"node", s.client.id, "peer", s.client.peer, "type", w.status.TypeURL, "version", now.Version, "error", now.Error)
-		}
-	default:
-		s.server.counts.acks[w.kind].Add(1)
+		s.complain(w, before, inFlight)
+		return
+	}
+	s.server.counts.acks[w.kind].Add(1)
+	if before != nil && w.status.Rejected == nil {
 		s.server.options.Log.Info("xds: a client accepts responses again",
 			"node", s.client.id, "peer", s.client.peer, "type", w.status.TypeURL, "version", w.status.Acked)
 	}
+}
+
+// complain logs a NACK, unless the same was said of an older version.
+func (s *stream) complain(w *watch, before *Rejection, rejected *image) {
+	message, names := "xds: a client rejected a response; the bad part of it is being looked for", rejected.told
+	switch {
+	case w.refusals.standing():
+		message = "xds: a client rejected a response; it is not sent again before its resources change"
+		if before != nil {
+			return
+		}
+	case len(names) == 1:
+		message = "xds: a client rejected a resource; it is not sent again before it changes"
+		if before != nil && !w.refusals.surprising() {
+			return
+		}
+	case before != nil:
+		return
+	}
+	const shown = 5
+	now := w.status.Rejected
+	s.server.options.Log.Warn(message, "node", s.client.id, "peer", s.client.peer, "type", w.status.TypeURL,
+		"names", names[:min(len(names), shown)], "count", len(names), "version", now.Version, "error", now.Error)
 }
 
 // refusal is the status for a request that cannot be served.

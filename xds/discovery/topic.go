@@ -10,12 +10,8 @@ import (
 type view struct {
 	topics   [kinds]*topic
 	snapshot atomic.Pointer[snapshot]
-}
-
-// snapshot is what a view has at one time. It is immutable; a nil set is one
-// that was never published, about which nothing is said.
-type snapshot struct {
-	sets [kinds]*set
+	// retired is guarded by the server's publishing.
+	retired []retired
 }
 
 func newView(encoder *encoder) *view {

@@ -1,9 +1,6 @@
 package discovery
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // watch is one stream's dealings with one type. The stream's mu guards it.
 type watch struct {
@@ -27,8 +24,10 @@ type watch struct {
 	// was sent.
 	inFlight *image
 	flying   *subscription
-	// refused is what the client rejected and is not sent again.
-	refused *holding
+	// refusals are what the client has rejected, nil if it never has.
+	refusals *refusals
+	// rejected is whether its last answer was a NACK.
+	rejected bool
 	// nonce is the one sent last, "" before the first response.
 	nonce string
 
@@ -50,53 +49,62 @@ func (w *watch) resolve(in *snapshot) *holding {
 	if in.sets[w.kind] == nil {
 		return nil
 	}
-	return w.sub.resolve(in.sets[w.kind])
+	to := w.sub.resolve(in.sets[w.kind])
+	return keeping(w.expected(), to, in.staying[w.kind], w.delta)
 }
 
-// due returns what to bring the client to, or nil if there is nothing to say.
+// expected is what the client has when it takes what is in flight.
+func (w *watch) expected() *holding {
+	if w.inFlight != nil {
+		return w.inFlight.to
+	}
+	return w.held
+}
+
+// due returns what to bring the client to next, or nil if there is nothing to
+// say.
 func (w *watch) due(in *snapshot) *holding {
-	to := w.resolve(in)
+	to, from := w.resolve(in), w.expected()
 	switch {
 	case to == nil:
 		return nil
-	case w.inFlight != nil:
-		if to.sum == w.inFlight.to.sum {
-			return nil
+	case from != nil && from.sum == to.sum:
+		if w.inFlight == nil {
+			if w.nonce == "" { // as it has said itself
+				w.arrive(to)
+			}
+			w.held = to
 		}
-		return to
-	case w.held == nil && w.claim != "" && w.claim == to.version:
+		return nil
+	case from == nil && w.claim != "" && w.claim == to.version:
 		w.arrive(to)
 		return nil
-	case w.held != nil && w.held.sum == to.sum:
-		if w.nonce == "" { // as it has said itself
-			w.arrive(to)
-		}
-		w.held = to
-		return nil
-	case w.refused != nil && w.refused.sum == to.sum:
-		return nil
 	}
-	return to
+	return w.refusals.step(from, to, !w.delta && !w.kind.root())
 }
 
-// behind says whether the client has yet to take what it shall have.
-func (w *watch) behind(in *snapshot) bool {
+// settled says whether the client has all that it shall have.
+func (w *watch) settled(in *snapshot) bool {
 	to := w.resolve(in)
-	if to == nil || w.refused != nil && w.refused.sum == to.sum {
-		return false
-	}
-	return w.held == nil || w.held.sum != to.sum
+	return to == nil || w.inFlight == nil && w.held != nil && w.held.sum == to.sum
+}
+
+// behind says whether the client has yet to take something that it has not
+// rejected.
+func (w *watch) behind(in *snapshot) bool {
+	return !w.settled(in) && (w.inFlight != nil || w.due(in) != nil)
 }
 
 // image returns the response to send, or nil if the protocol cannot say what has
-// changed. Then the client has all that it can have.
+// changed. Then the client has all that it can have of that.
 func (w *watch) image(to *holding, in *snapshot) *image {
-	img := w.topic.images.get(w.delta, w.held, to, in.sets[w.kind], w.nonce)
+	img := w.topic.images.get(w.delta, w.held, to, in, w.nonce)
 	if img.message == nil {
 		w.held = to
 		return nil
 	}
 	w.inFlight, w.flying, w.nonce = img, w.sub, img.nonce
+	w.refusals.sent()
 	w.repeatable, w.repeating = !w.repeating, false
 	w.status.Sent = to.version
 	return img
@@ -104,27 +112,20 @@ func (w *watch) image(to *holding, in *snapshot) *image {
 
 // arrive notes that the client has something.
 func (w *watch) arrive(to *holding) {
-	w.held, w.claim, w.refused = to, "", nil
-	w.status.Acked, w.status.Rejected = to.version, nil
+	w.held, w.claim = to, ""
+	w.status.Acked, w.status.Rejected = to.version, w.refusals.latest()
 }
 
 func (w *watch) acked() {
 	img := w.inFlight
-	w.inFlight = nil
+	w.inFlight, w.rejected = nil, false
+	w.refusals.accept(img)
 	w.arrive(img.to)
 	// What the response brought has come after the request that crossed it.
 	w.crossed(func(name string) bool {
 		_, sent := slices.BinarySearch(img.sent, name)
 		return !sent
 	})
-}
-
-// nacked parks what is in flight: the client has what it had before.
-func (w *watch) nacked(complaint string, now time.Time) {
-	w.refused = w.inFlight.to
-	w.status.Rejected = &Rejection{At: now, Version: w.inFlight.to.version, Error: complaint}
-	w.inFlight = nil
-	w.crossed(func(string) bool { return true })
 }
 
 // crossed makes up for the requests that came while a response was in flight.

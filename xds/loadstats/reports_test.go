@@ -218,4 +218,3 @@ func TestReports(t *testing.T) {
 		})
 	}
 }
-
