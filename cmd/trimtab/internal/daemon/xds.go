@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/web"
@@ -51,12 +52,13 @@ func (d *Daemon) prepareXDS(c *config.XDS) (apply func(), err error) {
 }
 
 // xdsClients says who takes its configuration from the xDS server, nil without
-// one.
+// one. Who only looks is none of them.
 func (d *Daemon) xdsClients() func() web.XDS {
 	if d.xds == nil {
 		return nil
 	}
 	return func() web.XDS {
-		return web.XDS{Listen: d.listen, Nodes: d.xds.Nodes(), Counters: d.xds.Counters()}
+		clients := slices.DeleteFunc(d.xds.Nodes(), func(n xds.Node) bool { return n.Observer })
+		return web.XDS{Listen: d.listen, Nodes: clients, Counters: d.xds.Counters()}
 	}
 }

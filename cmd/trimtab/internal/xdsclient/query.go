@@ -1,6 +1,10 @@
 package xdsclient
 
-import corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+
+	"github.com/trimtab-lb/trimtab/xds"
+)
 
 // The views: which kind of client to be.
 const (
@@ -24,12 +28,12 @@ type Query struct {
 // node names its program so that a server can tell which kind of client it is, and
 // that it is none that has to be waited for.
 func (q Query) node() *corev3.Node {
-	agent := "trimtab-xds-dump"
+	agent := xds.Observer
 	if q.View == ViewGRPC {
 		agent = "grpc-" + agent
 	}
 	return &corev3.Node{
-		Id: q.Node, Cluster: "trimtab-xds-dump", UserAgentName: agent,
+		Id: q.Node, Cluster: xds.Observer, UserAgentName: agent,
 		UserAgentVersionType: &corev3.Node_UserAgentVersion{UserAgentVersion: q.Version},
 	}
 }
