@@ -4,6 +4,7 @@
 //	trimtab-lab demo     what trimtab does to a tail, shown on three proxies side by side
 //	trimtab-lab serve    emulated backends, for experiments of one's own
 //	trimtab-lab load     open-loop load on any URL
+//	trimtab-lab scenario checks, schema and random draws of scenario files
 //
 // It exits with 0 if all is well, 1 if something failed, was missed or is
 // INVALID, and 2 on wrong usage.
@@ -49,6 +50,8 @@ type commands struct {
 	Demo  demoCommand  `cmd:"" help:"Show on three real HAProxies or Envoys what trimtab does, in less than five minutes."`
 	Serve serveCommand `cmd:"" help:"Serve emulated backends until interrupted."`
 	Load  loadCommand  `cmd:"" help:"Put open-loop load on a URL and report latencies."`
+
+	Scenario scenarioCommand `cmd:"" help:"Check scenario files, print their schema, draw one at random."`
 }
 
 // errMissed ends a command that has already said what is wrong.
