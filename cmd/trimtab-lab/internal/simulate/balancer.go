@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"slices"
 
@@ -29,18 +28,30 @@ type view struct {
 	random   *rand.Rand
 }
 
-func newBalancer(a scorer.Algorithm, v view) (balancer, error) {
-	switch a {
-	case scorer.LeastConnections, scorer.AlgorithmUnknown:
-		return newLeastConnections(v), nil
+// newBalancer returns the algorithm of a proxy whose settings are complete and
+// checked.
+func newBalancer(p Proxy, v view) balancer {
+	if p.Workers > 1 {
+		w := &workers{view: v}
+		one := p
+		one.Workers = 1
+		for range p.Workers {
+			w.all = append(w.all, newBalancer(one, v))
+		}
+		return w
+	}
+	switch p.Algorithm {
 	case scorer.Random:
-		return newRandomTwo(v), nil
+		return newRandomTwo(v)
 	case scorer.RoundRobin:
-		return newRoundRobin(v), nil
+		if p.Kind == KindEnvoy {
+			return newEnvoyRoundRobin(v)
+		}
+		return newRoundRobin(v)
 	case scorer.LeastRequest:
-		return newLeastRequest(v), nil
+		return newLeastRequest(v, p)
 	default:
-		return nil, fmt.Errorf("algorithm %q: not simulated; known are %v", a, Algorithms())
+		return newLeastConnections(v)
 	}
 }
 

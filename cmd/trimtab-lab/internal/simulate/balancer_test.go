@@ -13,10 +13,7 @@ import (
 func proxy(t *testing.T, a scorer.Algorithm, weights ...int32) (balancer, []int32) {
 	t.Helper()
 	v := view{weights: weights, inFlight: make([]int32, len(weights)), random: stream(1, 1)}
-	b, err := newBalancer(a, v)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := newBalancer(Proxy{Algorithm: a}.withDefaults(), v)
 	b.weigh()
 	return b, v.inFlight
 }

@@ -1,16 +1,16 @@
 package simulate
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // counts is what the proxies know of the backends.
 type counts struct {
 	backends int
-	proxies  []proxyCounts
-	samples  []Sample // one proxy's, reused
-	sums     []windowCounts
+	// atOnce is that a connection counts as completed when it opens and is no
+	// stream to the proxy, as with Envoy.
+	atOnce  bool
+	proxies []proxyCounts
+	samples []Sample // one proxy's, reused
+	sums    []windowCounts
 }
 
 // proxyCounts is what one proxy knows: its requests in flight, and what ended
@@ -22,14 +22,15 @@ type proxyCounts struct {
 
 type windowCounts struct {
 	completed, failed int
+	upgrades          int
 	seconds           float64 // the sum of the times of those that ended
 	inFlight          int     // the sum of the samples
 	samples           int
 }
 
-func newCounts(proxies, backends int) counts {
+func newCounts(proxies, backends int, atOnce bool) counts {
 	c := counts{
-		backends: backends, proxies: make([]proxyCounts, proxies),
+		backends: backends, atOnce: atOnce, proxies: make([]proxyCounts, proxies),
 		samples: make([]Sample, backends), sums: make([]windowCounts, backends),
 	}
 	for i := range c.proxies {
@@ -53,9 +54,38 @@ func (c *counts) end(proxy, backend int, seconds float64, failed bool) {
 	}
 }
 
+// connect opens a long-lived connection, disconnect ends it. HAProxy counts it as
+// upgraded when it opens and as completed when it ends; Envoy as completed when
+// it opens.
+func (c *counts) connect(proxy, backend int) {
+	c.start(proxy, backend)
+	if w := &c.proxies[proxy].window[backend]; c.atOnce {
+		w.completed++
+	} else {
+		w.upgrades++
+	}
+}
+
+func (c *counts) disconnect(proxy, backend int, seconds float64) {
+	if c.atOnce {
+		c.proxies[proxy].inFlight[backend]--
+		return
+	}
+	c.end(proxy, backend, seconds, false)
+}
+
+// inFlight is what all proxies have on a backend.
+func (c *counts) inFlight(backend int) float64 {
+	sum := int32(0)
+	for i := range c.proxies {
+		sum += c.proxies[i].inFlight[backend]
+	}
+	return float64(sum)
+}
+
 // sample closes every proxy's window, tells an observer of it and adds it to
 // the sums.
-func (c *counts) sample(now time.Duration, conditions []Condition, utilization []float64, to Controller) {
+func (c *counts) sample(now time.Duration, conditions []Condition, reports []Load, to Controller) {
 	observer, _ := to.(ProxyObserver)
 	for k := range c.proxies {
 		p := &c.proxies[k]
@@ -64,9 +94,9 @@ func (c *counts) sample(now time.Duration, conditions []Condition, utilization [
 			w.inFlight, w.samples = int(p.inFlight[i]), 1
 			c.sums[i].add(w)
 			if observer != nil {
-				c.samples[i] = w.sample(!conditions[i].Down, math.NaN())
+				c.samples[i] = w.sample(&conditions[i], noLoad())
 				if k == 0 {
-					c.samples[i].Utilization = utilization[i]
+					c.samples[i].Report = reports[i]
 				}
 			}
 			*w = windowCounts{}
@@ -78,11 +108,11 @@ func (c *counts) sample(now time.Duration, conditions []Condition, utilization [
 }
 
 // step returns the sums over all proxies since the last step.
-func (c *counts) step(conditions []Condition, utilization []float64) []Sample {
+func (c *counts) step(conditions []Condition, reports []Load) []Sample {
 	out := make([]Sample, c.backends)
 	for i := range out {
 		c.sums[i].samples /= len(c.proxies)
-		out[i] = c.sums[i].sample(!conditions[i].Down, utilization[i])
+		out[i] = c.sums[i].sample(&conditions[i], reports[i])
 		c.sums[i] = windowCounts{}
 	}
 	return out
@@ -91,16 +121,17 @@ func (c *counts) step(conditions []Condition, utilization []float64) []Sample {
 func (w *windowCounts) add(more *windowCounts) {
 	w.completed += more.completed
 	w.failed += more.failed
+	w.upgrades += more.upgrades
 	w.seconds += more.seconds
 	w.inFlight += more.inFlight
 	w.samples += more.samples
 }
 
-func (w *windowCounts) sample(up bool, utilization float64) Sample {
+func (w *windowCounts) sample(condition *Condition, report Load) Sample {
 	return Sample{
 		InFlight:  float64(w.inFlight) / float64(max(w.samples, 1)),
-		Completed: w.completed, Failed: w.failed,
-		Latency:     w.seconds / float64(w.completed), // 0/0 is the NaN that is wanted
-		Utilization: utilization, Up: up,
+		Completed: w.completed, Failed: w.failed, Upgrades: w.upgrades,
+		Latency: w.seconds / float64(w.completed), // 0/0 is the NaN that is wanted
+		Report:  report, Up: !condition.out(), Present: !condition.Absent,
 	}
 }

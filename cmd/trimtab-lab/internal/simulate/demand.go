@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -47,50 +48,28 @@ func Uniform(low, high time.Duration) Demand {
 	}
 }
 
-// Mix is b for the given share of requests, and a for the others.
-func Mix(a, b Demand, share float64) Demand {
+// LogNormal has that mean; sigma is the standard deviation of the logarithm.
+func LogNormal(mean time.Duration, sigma float64) Demand {
+	mu := math.Log(mean.Seconds()) - sigma*sigma/2
 	return Demand{
-		Mean: a.Mean*(1-share) + b.Mean*share,
-		Draw: func(r *rand.Rand, t time.Duration) (float64, float64) {
-			if r.Float64() < share {
-				return b.Draw(r, t)
-			}
-			return a.Draw(r, t)
+		Mean: mean.Seconds(),
+		Draw: func(r *rand.Rand, _ time.Duration) (float64, float64) {
+			return math.Exp(mu + sigma*r.NormFloat64()), 0
 		},
 	}
 }
 
-// Video is a video site: thumbnails of 5 to 10 ms, and 2 % of requests that
-// encode for a second and an exponential time of 2 s more.
-func Video() Demand {
-	return Mix(Uniform(5*time.Millisecond, 10*time.Millisecond), ShiftedExponential(time.Second, 2*time.Second), 0.02)
-}
-
-// WithWait adds an exponential wait to the given share of d's requests.
-func WithWait(d Demand, mean time.Duration, share float64) Demand {
-	return Demand{
-		Mean: d.Mean,
-		Draw: func(r *rand.Rand, t time.Duration) (float64, float64) {
-			work, wait := d.Draw(r, t)
-			if more := mean.Seconds() * r.ExpFloat64(); r.Float64() < share {
-				wait += more
-			}
-			return work, wait
-		},
+// Pareto is at least the given time, and more than x with a probability of
+// (least/x)^shape. The mean is finite only for a shape above 1.
+func Pareto(least time.Duration, shape float64) Demand {
+	mean := math.Inf(1)
+	if shape > 1 {
+		mean = least.Seconds() * shape / (shape - 1)
 	}
-}
-
-// Shifted multiplies d's work by factor from the given time on. The mean stays
-// that of before, so that the load rises by the factor too.
-func Shifted(d Demand, from time.Duration, factor float64) Demand {
 	return Demand{
-		Mean: d.Mean,
-		Draw: func(r *rand.Rand, t time.Duration) (float64, float64) {
-			work, wait := d.Draw(r, t)
-			if t >= from {
-				work *= factor
-			}
-			return work, wait
+		Mean: mean,
+		Draw: func(r *rand.Rand, _ time.Duration) (float64, float64) {
+			return least.Seconds() * math.Exp(r.ExpFloat64()/shape), 0
 		},
 	}
 }

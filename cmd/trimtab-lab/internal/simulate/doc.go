@@ -4,16 +4,21 @@
 // thousands of times faster than real time and gives the same figures every
 // time.
 //
-//	trace (seed) ──▶ proxy 1..K ──pick by weight──▶ backend: processor sharing,
-//	                   ▲   each sees only              cores, speed, neighbour
-//	                   │   its own in-flight              │
-//	          weights, │                                  │ in-flight, completed,
-//	          pulses   │                                  │ failed, latency per proxy
-//	                   └──── Controller, once a second ◀──┘ five times a second;
-//	                                                        utilization if reported
+//	trace (seed) ───▶ proxy 1..K ──pick by weight──▶ backend: processor sharing,
+//	clients (seed) ─▶   ▲   each sees only              cores, speed, neighbour,
+//	connect, send,      │   its own in-flight           failures, restarts
+//	come back  weights, │                                  │ in-flight, completed,
+//	           pulses   │                                  │ failed, latency per proxy
+//	                    └──── Controller, once a second ◀──┘ five times a second;
+//	                                                         load reports if there are any
 //
-// It is not a proxy: there are no timeouts, retries, queues in the proxy or
-// network times, weights reach all proxies at the same instant, and utilization
-// is linear in work. What it shows should be checked on a real proxy before it
-// is believed.
+// What is judged is a [Policy]: fixed weights, the truth, the law of another
+// system ([LawPolicy]), or a real scorer.Pool ([PoolPolicy]) whose plans become
+// weights by the very code that serves HAProxy and Envoy.
+//
+// It is not a proxy: there are no retries, queues in the proxy or network times,
+// nobody gives up waiting except on a backend that hangs, weights reach all
+// proxies at the same instant, who is down is known at once, everything happens
+// at a multiple of [Tick], and utilization is linear in work. What it shows
+// should be checked on a real proxy before it is believed.
 package simulate

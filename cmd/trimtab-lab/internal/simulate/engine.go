@@ -2,9 +2,7 @@ package simulate
 
 import (
 	"math"
-	"time"
-
-	"github.com/trimtab-lb/trimtab/scorer"
+	"math/rand/v2"
 )
 
 // engine is one run.
@@ -19,63 +17,68 @@ type engine struct {
 	// waiting holds the jobs whose work is done and whose wait is not.
 	waiting    jobs
 	conditions []Condition
+	faults     *rand.Rand
+
+	clients []client
+	due     tournament // of clients' next acts
+	// messages are those under way; free are the places among them that are not
+	// used.
+	messages []message
+	free     []int32
 
 	// asked is the controller's word, weights what the proxies have: the same
-	// but for backends that are down.
+	// but for backends that are out.
 	asked   []int32
 	weights []int32
 	// pulses are the instants at which a weight becomes 0.
 	pulses []pulse
 
+	limit   int
 	proxies []balancer
 	counts  counts
 	meter   meter
+	gauge   gauge
+	watch   watch
+	series  *Series
 
 	latencies []float64
 	result    Result
 	requests  []int
 }
 
-// Run judges one controller by one trace.
-func Run(s *Scenario, a scorer.Algorithm, seed uint64, c Controller) (Result, error) {
-	if err := s.check(); err != nil {
-		return Result{}, err
+func newEngine(r *run) (*engine, error) {
+	if err := r.proxy.check(); err != nil {
+		return nil, err
 	}
-	return run(s, a, seed, c, newTrace(s, seed))
-}
-
-func run(s *Scenario, a scorer.Algorithm, seed uint64, c Controller, trace []request) (Result, error) {
-	e, err := newEngine(s, a, seed, c, trace)
-	if err != nil {
-		return Result{}, err
-	}
-	e.run()
-	return e.finish(), nil
-}
-
-func newEngine(s *Scenario, a scorer.Algorithm, seed uint64, c Controller, trace []request) (*engine, error) {
+	s, proxy := r.scenario, r.proxy.withDefaults()
 	n := len(s.Backends)
 	e := &engine{
-		scenario: s, controller: c, trace: trace, warmup: s.Warmup.Seconds(),
+		scenario: s, controller: r.controller, trace: r.trace, warmup: s.Warmup.Seconds(),
 		backends: make([]queue, n), finishing: newTournament(n),
-		conditions: make([]Condition, n),
-		asked:      make([]int32, n), weights: make([]int32, n),
-		counts:    newCounts(s.Proxies, n),
-		meter:     newMeter(s, seed),
-		latencies: make([]float64, 0, len(trace)),
+		conditions: make([]Condition, n), faults: stream(r.seed, streamFaults),
+		clients: newClients(s, r.seed),
+		asked:   make([]int32, n), weights: make([]int32, n), limit: proxy.largestWeight(),
+		counts:    newCounts(s.Proxies, n, proxy.Kind == KindEnvoy),
+		meter:     newMeter(s, r.seed),
+		gauge:     newGauge(s),
+		watch:     newWatch(s),
+		latencies: make([]float64, 0, len(r.trace)),
 		requests:  make([]int, n),
 	}
-	for p := range s.Proxies {
-		b, err := newBalancer(a, view{
-			weights: e.weights, inFlight: e.counts.proxy(p).inFlight,
-			random: stream(seed, streamPicks+uint64(p)),
-		})
-		if err != nil {
-			return nil, err
-		}
-		e.proxies = append(e.proxies, b)
+	e.due = newTournament(max(len(e.clients), 1))
+	for i := range e.clients {
+		e.due.set(i, e.clients[i].next())
 	}
-	e.steer(0, c.Start())
+	if r.record {
+		e.series = newSeries(s)
+	}
+	for p := range s.Proxies {
+		e.proxies = append(e.proxies, newBalancer(proxy, view{
+			weights: e.weights, inFlight: e.counts.proxy(p).inFlight,
+			random: stream(r.seed, streamPicks+uint64(p)),
+		}))
+	}
+	e.steer(0, e.controller.Start())
 	e.result.Pushes = 0 // what is found is no change
 	return e, nil
 }
@@ -84,8 +87,9 @@ func newEngine(s *Scenario, a scorer.Algorithm, seed uint64, c Controller, trace
 func (e *engine) run() {
 	arriving, tick := 0, 0
 	ticks := int(e.scenario.Duration / Tick)
+	end := e.scenario.Duration.Seconds()
 	for {
-		backend, now := e.finishing.first()
+		index, now := e.finishing.first()
 		what := completion
 		if len(e.waiting) > 0 && e.waiting[0].at < now {
 			what, now = waited, e.waiting[0].at
@@ -101,6 +105,9 @@ func (e *engine) run() {
 		if arriving < len(e.trace) && e.trace[arriving].at < now {
 			what, now = arrival, e.trace[arriving].at
 		}
+		if i, at := e.due.first(); at < now && at < end {
+			what, now, index = acted, at, i
+		}
 		if math.IsInf(now, 1) {
 			return
 		}
@@ -110,10 +117,9 @@ func (e *engine) run() {
 			e.arrive(now, int32(arriving))
 			arriving++
 		case completion:
-			e.complete(now, backend)
+			e.complete(now, index)
 		case waited:
-			j := e.waiting.pop()
-			e.leave(now, j)
+			e.awake(now, e.waiting.pop())
 		case pulsed:
 			e.asked[e.pulses[0].backend] = 0
 			e.pulses = e.pulses[1:]
@@ -121,6 +127,8 @@ func (e *engine) run() {
 		case ticked:
 			e.tick(tick)
 			tick++
+		case acted:
+			e.act(now, index)
 		}
 	}
 }
@@ -133,31 +141,5 @@ const (
 	waited
 	pulsed
 	ticked
+	acted
 )
-
-func (e *engine) tick(tick int) {
-	at := time.Duration(tick) * Tick
-	now := at.Seconds()
-	for i := range e.backends {
-		q := &e.backends[i]
-		q.advance(now)
-		e.conditions[i] = e.scenario.condition(i, at)
-		b, c := &e.scenario.Backends[i], &e.conditions[i]
-		q.cores, q.speed = max(b.Cores-c.Taken, 0), b.Speed*c.Speed
-		q.share()
-		e.finishing.set(i, q.next())
-	}
-	e.weigh()
-	if tick == 0 {
-		return
-	}
-	second := tick%ticksPerStep == 0
-	e.meter.read(e.backends, e.conditions, second)
-	e.counts.sample(at, e.conditions, e.meter.arrived, e.controller)
-	if second {
-		if at < e.scenario.Duration {
-			e.steer(now, e.controller.Step(at, e.counts.step(e.conditions, e.meter.arrived)))
-		}
-		e.meter.clear()
-	}
-}

@@ -21,7 +21,7 @@ func short(duration time.Duration, proxies int, load float64, backends []Backend
 
 func must(t *testing.T, s Scenario, a scorer.Algorithm, seed uint64, c Controller) Result {
 	t.Helper()
-	r, err := Run(&s, a, seed, c)
+	r, err := Run(&s, Proxy{Algorithm: a}, seed, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,6 +35,8 @@ func TestMeanOfOneCore(t *testing.T) {
 		"exponential": Exponential(meanWork),
 		"constant":    Constant(meanWork),
 		"shifted":     ShiftedExponential(meanWork/2, meanWork/2),
+		"log-normal":  LogNormal(meanWork, 1),
+		"pareto":      Pareto(meanWork/3, 1.5*1.5),
 		"mix":         Mix(Constant(meanWork/2), Exponential(3*meanWork), 0.1),
 	}
 	for name, demand := range demands {
@@ -79,7 +81,7 @@ func TestWorkIsConserved(t *testing.T) {
 		}
 		a := rapid.SampledFrom(Algorithms()).Draw(t, "algorithm")
 		trace := newTrace(&s, rapid.Uint64().Draw(t, "seed"))
-		e, err := newEngine(&s, a, 1, Static(s.OracleWeights()), trace)
+		e, err := newEngine(&run{scenario: &s, proxy: Proxy{Algorithm: a}, seed: 1, controller: Static(s.OracleWeights()), trace: trace})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +112,7 @@ func TestWorkIsConserved(t *testing.T) {
 
 func TestLoadIsWhatWasAsked(t *testing.T) {
 	s := short(10*time.Minute, 1, 0, unequal())
-	s.Load = steps(from{0, 0.2}, from{5 * time.Minute, 0.8})
+	s.Load = Steps(Point{0, 0.2}, Point{5 * time.Minute, 0.8})
 	trace := newTrace(&s, 1)
 	var work [2]float64
 	for _, r := range trace {
@@ -129,7 +131,7 @@ func TestSameSeedSameResult(t *testing.T) {
 	for _, a := range Algorithms() {
 		t.Run(string(a), func(t *testing.T) {
 			one := func(seed uint64) Result {
-				c, err := PoolOf("capacity", scorer.Config{}).Policy().New(Setup{Scenario: &s, Algorithm: a})
+				c, err := PoolOf("capacity", scorer.Config{}).Policy().New(Setup{Scenario: &s, Proxy: Proxy{Algorithm: a}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -147,7 +149,7 @@ func TestSameSeedSameResult(t *testing.T) {
 
 func TestFailingBackendFailsFast(t *testing.T) {
 	s := short(20*time.Second, 1, 0.3, pool(4, 4))
-	s.Backends[0].Condition = during(0, forever, func(c *Condition) { c.Failing = true })
+	s.Backends[0].Condition = during(0, forever, func(c *Condition) { c.Errors = 1 })
 	r := must(t, s, scorer.RoundRobin, 1, Static{1, 1})
 	if e := r.ErrorShare(); math.Abs(e-0.5) > 0.001 {
 		t.Errorf("errors %v, want a half", e)
@@ -216,18 +218,44 @@ func TestBadScenarios(t *testing.T) {
 		"no cores":    func(s *Scenario) { s.Backends[0].Cores = 0 },
 		"NaN speed":   func(s *Scenario) { s.Backends[0].Speed = math.NaN() },
 		"one oracle":  func(s *Scenario) { s.Oracle = []float64{1} },
-		"future":      func(s *Scenario) { s.Reports = &Reports{Late: -1} },
+		"future":      func(s *Scenario) { s.Reports = &Reports{Delay: -1} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := short(time.Second, 1, 0.5, pool(1, 1)).with(change)
-			if _, err := Run(&s, scorer.Random, 1, Static{1, 1}); err == nil {
+			if _, err := Run(&s, Proxy{Algorithm: scorer.Random}, 1, Static{1, 1}); err == nil {
 				t.Error("no error")
 			}
 		})
 	}
 	s := short(time.Second, 1, 0.5, pool(1))
-	if _, err := Run(&s, "first", 1, Static{1}); err == nil {
+	if _, err := Run(&s, Proxy{Algorithm: "first"}, 1, Static{1}); err == nil {
 		t.Error("no error for an algorithm that is not simulated")
+	}
+}
+
+// With the real scorer in the loop, and reports.
+func BenchmarkRunWithScorer(b *testing.B) {
+	for _, name := range []string{"hetero", "hetero-K4", "two"} {
+		for _, p := range []Proxy{{Kind: KindHAProxy}, {Kind: KindEnvoy, Algorithm: scorer.LeastRequest}} {
+			b.Run(fmt.Sprintf("%s/%s", name, p), func(b *testing.B) {
+				scenarios, err := Named(name)
+				if err != nil {
+					b.Fatal(err)
+				}
+				s, p := &scenarios[0], p.withDefaults()
+				trace := newTrace(s, 1)
+				for b.Loop() {
+					c, err := Trimtab().Policy().New(Setup{Scenario: s, Proxy: p})
+					if err != nil {
+						b.Fatal(err)
+					}
+					if _, err := (&run{scenario: s, proxy: p, seed: 1, controller: c, trace: trace}).do(); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(len(trace)*b.N)/b.Elapsed().Seconds()/1e6, "Mrequests/s")
+			})
+		}
 	}
 }
 
@@ -244,7 +272,7 @@ func BenchmarkRun(b *testing.B) {
 				trace := newTrace(s, 1)
 				events := 0
 				for b.Loop() {
-					r, err := run(s, a, 1, Static(s.OracleWeights()), trace)
+					r, err := (&run{scenario: s, proxy: Proxy{Algorithm: a}, seed: 1, controller: Static(s.OracleWeights()), trace: trace}).do()
 					if err != nil {
 						b.Fatal(err)
 					}

@@ -45,7 +45,7 @@ func TestKnownFigures(t *testing.T) {
 				t.Fatal(err)
 			}
 			verdicts, err := Judge(context.Background(), Contest{
-				Scenarios: scenarios, Algorithms: []scorer.Algorithm{test.algorithm},
+				Scenarios: scenarios, Proxies: []Proxy{{Algorithm: test.algorithm}},
 				Seeds: []uint64{1}, Policies: []Policy{Oracle(), Equal()},
 			})
 			if err != nil {
@@ -72,9 +72,9 @@ func TestPoolInTheLoop(t *testing.T) {
 	policy := PoolOf("capacity", scorer.Config{})
 	policy.Watch = func(time.Duration, scorer.Plan, scorer.Rounded) { plans++ }
 	verdicts, err := Judge(context.Background(), Contest{
-		Scenarios:  scenarios,
-		Algorithms: []scorer.Algorithm{scorer.LeastConnections},
-		Seeds:      []uint64{1}, Policies: []Policy{Equal(), policy.Policy()},
+		Scenarios: scenarios,
+		Proxies:   []Proxy{{Algorithm: scorer.LeastConnections}},
+		Seeds:     []uint64{1}, Policies: []Policy{Equal(), policy.Policy()},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -92,9 +92,9 @@ func TestPoolInTheLoop(t *testing.T) {
 func TestJudgeKeepsOrderAndStopsOnErrors(t *testing.T) {
 	s := short(5*time.Second, 1, 0.5, pool(2, 2))
 	contest := Contest{
-		Scenarios:  []Scenario{s.with(func(s *Scenario) { s.Name = "a" }), s.with(func(s *Scenario) { s.Name = "b" })},
-		Algorithms: []scorer.Algorithm{scorer.Random, scorer.RoundRobin},
-		Seeds:      []uint64{1, 2}, Policies: []Policy{Oracle(), Equal()},
+		Scenarios: []Scenario{s.with(func(s *Scenario) { s.Name = "a" }), s.with(func(s *Scenario) { s.Name = "b" })},
+		Proxies:   []Proxy{{Algorithm: scorer.Random}, {Algorithm: scorer.RoundRobin}},
+		Seeds:     []uint64{1, 2}, Policies: []Policy{Oracle(), Equal()},
 	}
 	verdicts, err := Judge(context.Background(), contest)
 	if err != nil {
@@ -103,7 +103,7 @@ func TestJudgeKeepsOrderAndStopsOnErrors(t *testing.T) {
 	var got []string
 	for i := range verdicts {
 		v := &verdicts[i]
-		got = append(got, v.Scenario+" "+string(v.Algorithm)+" "+v.Policy)
+		got = append(got, v.Scenario+" "+v.Proxy.String()+" "+v.Policy)
 		if v.Results[0].Requests == 0 || v.Results[0].Requests != v.Oracle[0].Requests {
 			t.Errorf("%v: %d requests, the oracle had %d", got[i], v.Results[0].Requests, v.Oracle[0].Requests)
 		}
@@ -170,8 +170,8 @@ func TestTable(t *testing.T) {
 	}
 	var out strings.Builder
 	err := WriteTable(&out, []Verdict{
-		{Scenario: "a", Algorithm: "random", Policy: "oracle", Results: oracle, Oracle: oracle},
-		{Scenario: "a", Algorithm: "random", Policy: "law", Results: results, Oracle: oracle},
+		{Scenario: "a", Proxy: Proxy{Algorithm: "random"}, Policy: "oracle", Results: oracle, Oracle: oracle},
+		{Scenario: "a", Proxy: Proxy{Algorithm: "random"}, Policy: "law", Results: results, Oracle: oracle},
 	})
 	if err != nil {
 		t.Fatal(err)

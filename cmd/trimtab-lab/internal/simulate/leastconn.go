@@ -8,16 +8,14 @@ import "math"
 // first, and a server whose key does not change stays where it is.
 type leastConnections struct {
 	view
-	// places are the keys with the order of insertion below them.
-	places   []uint64
+	// tree is by key and order of insertion.
+	tree     tournament
 	keys     []uint32
 	weighed  []int32
 	inserted uint64
 }
 
 const (
-	orderBits = 36
-	noPlace   = math.MaxUint64
 	// weightScale is SRV_EWGHT_MAX; a weight counts 16 there.
 	weightScale = 4096
 	weightUnit  = 16
@@ -26,7 +24,7 @@ const (
 func newLeastConnections(v view) *leastConnections {
 	return &leastConnections{
 		view:    v,
-		places:  make([]uint64, len(v.weights)),
+		tree:    newTournament(len(v.weights)),
 		keys:    make([]uint32, len(v.weights)),
 		weighed: make([]int32, len(v.weights)),
 	}
@@ -43,7 +41,7 @@ func (l *leastConnections) key(backend int) uint32 {
 func (l *leastConnections) insert(backend int) {
 	l.keys[backend] = l.key(backend)
 	l.inserted++
-	l.places[backend] = uint64(l.keys[backend])<<orderBits | l.inserted
+	l.tree.place(backend, float64(l.keys[backend]), l.inserted)
 }
 
 func (l *leastConnections) changed(backend int) {
@@ -56,7 +54,7 @@ func (l *leastConnections) weigh() {
 	for i, w := range l.weights {
 		switch {
 		case w == 0:
-			l.places[i] = noPlace
+			l.tree.set(i, math.Inf(1))
 		case w != l.weighed[i]:
 			l.insert(i)
 		}
@@ -65,11 +63,9 @@ func (l *leastConnections) weigh() {
 }
 
 func (l *leastConnections) pick() int {
-	best, place := -1, uint64(noPlace)
-	for i, p := range l.places {
-		if p < place {
-			best, place = i, p
-		}
+	best, at := l.tree.first()
+	if math.IsInf(at, 1) {
+		return -1
 	}
 	return best
 }

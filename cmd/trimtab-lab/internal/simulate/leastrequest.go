@@ -1,69 +1,69 @@
 package simulate
 
-// leastRequest is Envoy's LEAST_REQUEST with its defaults. With equal weights
-// it is the less busy of two random hosts, the first of two equal ones; as soon
-// as any two differ, earliest deadline first, where a host that is picked comes
-// again after (active+1)/weight.
+import "math"
+
+// leastRequest is Envoy's LEAST_REQUEST. With equal weights it is the least busy
+// of a few random endpoints, the first of equal ones, or of all of them; as soon
+// as any two weights differ, earliest deadline first by weight/(active+1)^bias,
+// whatever else is set.
 type leastRequest struct {
-	view
-	hosts     []int32
-	equal     bool
-	deadlines []float64
+	*edf
+	choices  int
+	fullScan bool
+	bias     float64
 }
 
-func newLeastRequest(v view) *leastRequest {
-	return &leastRequest{view: v, deadlines: make([]float64, len(v.weights))}
+func newLeastRequest(v view, p Proxy) *leastRequest {
+	l := &leastRequest{choices: p.Choices, fullScan: p.FullScan, bias: *p.Bias}
+	l.edf = newEDF(v, l.weightNow)
+	return l
 }
 
-// weigh builds the schedule anew, as Envoy does for every change, and makes a
-// random number of picks so that proxies do not march in step.
-func (l *leastRequest) weigh() {
-	l.hosts, l.equal = l.hosts[:0], true
-	for i, w := range l.weights {
-		if w > 0 {
-			l.hosts = append(l.hosts, int32(i))
-			l.equal = l.equal && w == l.weights[l.hosts[0]]
-		}
+func (l *leastRequest) weightNow(host int32) float64 {
+	weight, active := float64(l.weights[host]), float64(l.inFlight[host]+1)
+	switch l.bias {
+	case 0:
+		return weight
+	case 1:
+		return weight / active
+	default:
+		return weight / math.Pow(active, l.bias)
 	}
-	if l.equal {
-		return
-	}
-	for _, h := range l.hosts {
-		l.deadlines[h] = l.distance(h)
-	}
-	for range l.random.IntN(len(l.hosts)) {
-		l.earliest()
-	}
-}
-
-func (l *leastRequest) distance(h int32) float64 {
-	return float64(l.inFlight[h]+1) / float64(l.weights[h])
-}
-
-func (l *leastRequest) earliest() int32 {
-	best := l.hosts[0]
-	for _, h := range l.hosts[1:] {
-		if l.deadlines[h] < l.deadlines[best] {
-			best = h
-		}
-	}
-	l.deadlines[best] += l.distance(best)
-	return best
 }
 
 func (l *leastRequest) changed(int) {}
 
 func (l *leastRequest) pick() int {
-	if len(l.hosts) == 0 {
+	switch {
+	case len(l.hosts) == 0:
 		return -1
-	}
-	if !l.equal {
+	case !l.equal:
 		return int(l.earliest())
+	case l.fullScan:
+		return int(l.least())
 	}
 	n := len(l.hosts)
-	a, b := l.hosts[l.random.IntN(n)], l.hosts[l.random.IntN(n)]
-	if l.inFlight[b] < l.inFlight[a] {
-		return int(b)
+	best := l.hosts[l.random.IntN(n)]
+	for range l.choices - 1 {
+		if h := l.hosts[l.random.IntN(n)]; l.inFlight[h] < l.inFlight[best] {
+			best = h
+		}
 	}
-	return int(a)
+	return int(best)
+}
+
+// least is the least busy of all, a random one of equal ones.
+func (l *leastRequest) least() int32 {
+	best, tied := l.hosts[0], 1
+	for _, h := range l.hosts[1:] {
+		switch {
+		case l.inFlight[h] < l.inFlight[best]:
+			best, tied = h, 1
+		case l.inFlight[h] == l.inFlight[best]:
+			if tied++; l.random.IntN(tied) == 0 {
+				best = h
+			}
+		}
+	}
+	return best
 }

@@ -2,157 +2,115 @@ package simulate
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/trimtab-lb/trimtab/scorer"
 )
 
-// PoolPolicy puts a real [scorer.Pool] in the loop: every proxy reports its own
-// counts every [Tick] as one that is polled, backends their utilization, and
-// what the rounding leaves of a plan is in force.
-type PoolPolicy struct {
-	// Name is what results are listed under.
-	Name string
-	// New returns a pool without backends.
-	New func(name string) (*scorer.Pool, error)
-	// Rounder is how plans become integers; Max 0 means 256.
-	Rounder scorer.RounderConfig
-	// Watch, when set, is told of every plan.
-	Watch func(now time.Duration, p scorer.Plan, r scorer.Rounded)
-}
-
-// PoolOf is a PoolPolicy with nothing but a pool's configuration.
-func PoolOf(name string, config scorer.Config) PoolPolicy {
-	return PoolPolicy{Name: name, New: func(pool string) (*scorer.Pool, error) {
-		config := config
-		config.Name = pool
-		return scorer.New(config)
-	}}
-}
-
-// Policy returns p as a policy to be judged.
-func (p PoolPolicy) Policy() Policy {
-	return Policy{Name: p.Name, New: func(s Setup) (Controller, error) {
-		pool, err := p.New(s.Scenario.Name)
-		if err != nil {
-			return nil, fmt.Errorf("policy %s: %w", p.Name, err)
-		}
-		return newPoolController(p, s, pool), nil
-	}}
-}
-
 // epoch is the simulation's start on the pool's clock.
 func epoch() time.Time { return time.Unix(1_000_000_000, 0).UTC() }
 
 type poolController struct {
-	policy    PoolPolicy
-	algorithm scorer.Algorithm
-	pool      *scorer.Pool
-	rounder   *scorer.Rounder
-	backends  []scorer.Backend
-	index     map[string]int
-	targets   []poolTarget
-	owners    []string // origins of the backends' own reports
-	steering  Steering
+	policy   PoolPolicy
+	setup    Setup
+	pool     *scorer.Pool
+	target   target
+	index    map[string]int
+	members  []scorer.Backend
+	present  []bool
+	proxies  []poolProxy
+	owners   []string // origins of the backends' own reports
+	probing  []string
+	probes   *rand.Rand
+	steering Steering
+	err      error
 }
 
-// poolTarget is one proxy as the pool knows it.
-type poolTarget struct{ name, origin string }
+// poolProxy is one proxy as the pool knows it.
+type poolProxy struct{ name, origin string }
 
-func newPoolController(policy PoolPolicy, s Setup, pool *scorer.Pool) *poolController {
-	rounder := policy.Rounder
-	if rounder.Max == 0 {
-		rounder.Max = maxWeight
-	}
+func newPoolController(policy PoolPolicy, s Setup, pool *scorer.Pool, t target) *poolController {
 	n := len(s.Scenario.Backends)
 	c := &poolController{
-		policy: policy, algorithm: s.Algorithm, pool: pool, rounder: scorer.NewRounder(rounder),
-		index:    make(map[string]int, n),
-		steering: Steering{Weights: equalWeights(n), Pulses: make([]time.Duration, n)},
+		policy: policy, setup: s, pool: pool, target: t, index: make(map[string]int, n),
+		present: make([]bool, n), probes: stream(0, streamProbes),
+		steering: Steering{Weights: s.configured(), Pulses: make([]time.Duration, n)},
 	}
-	for i, b := range s.Scenario.Backends {
-		c.index[b.Name] = i
-		c.backends = append(c.backends, scorer.Backend{Name: b.Name})
-		c.owners = append(c.owners, "orca:"+b.Name)
+	for i := range s.Scenario.Backends {
+		name := s.Scenario.Backends[i].Name
+		c.index[name] = i
+		c.owners = append(c.owners, "orca:"+name)
+	}
+	reporter := "haproxy"
+	if s.Proxy.Kind == KindEnvoy {
+		reporter = "lrs"
+		c.steering.Shares = make([]float64, n)
 	}
 	for k := range s.Scenario.Proxies {
 		name := fmt.Sprintf("sim-%d", k)
-		c.targets = append(c.targets, poolTarget{name: name, origin: "haproxy:" + name})
+		c.proxies = append(c.proxies, poolProxy{name: name, origin: reporter + ":" + name})
 	}
 	return c
 }
 
-// Start finds equal weights in the proxies, as after a start.
+// Start finds the configured weights in the proxies, as after a start.
 func (c *poolController) Start() Steering {
-	found := make(map[string]int, len(c.backends))
-	shares := make([]scorer.Share, len(c.backends))
-	for i, b := range c.backends {
-		found[b.Name] = c.steering.Weights[i]
-		shares[i] = scorer.Share{Backend: b.Name, Weight: 1, Applied: c.steering.Weights[i]}
+	found := make(map[string]int, len(c.members))
+	in := make([]Sample, len(c.present))
+	var shares []scorer.Share
+	for i := range c.present {
+		condition := c.setup.Scenario.condition(i, 0)
+		in[i] = Sample{Present: !condition.Absent, Up: true}
+		if in[i].Present {
+			b := &c.setup.Scenario.Backends[i]
+			found[b.Name] = c.steering.Weights[i]
+			shares = append(shares, scorer.Share{Backend: b.Name, Weight: b.configured(), Applied: c.steering.Weights[i]})
+		}
+		if c.steering.Shares != nil {
+			c.steering.Shares[i] = c.setup.Scenario.Backends[i].configured()
+		}
 	}
-	c.rounder.Adopt(found)
-	c.pool.SetBackends(c.backends)
-	c.applied(shares)
+	c.target.adopt(found)
+	c.setMembers(0, in)
+	c.applied(scorer.InForce{Algorithm: c.setup.Proxy.Algorithm, Pulses: c.setup.Proxy.Kind != KindEnvoy, Shares: shares})
 	return c.steering
 }
 
-func (c *poolController) applied(shares []scorer.Share) {
-	for _, t := range c.targets {
-		c.pool.Applied(t.name, scorer.InForce{
-			Origin: t.origin, Algorithm: c.algorithm, Pulses: true, Shares: shares,
-		})
-	}
-}
-
-// ObserveProxy implements [ProxyObserver].
-func (c *poolController) ObserveProxy(now time.Duration, proxy int, in []Sample) {
-	at := epoch().Add(now)
-	for i := range in {
-		r := scorer.NewReport(c.backends[i].Name, c.targets[proxy].origin, at)
-		r.ByProxy, r.Interval = true, Tick
-		r.InFlight = in[i].InFlight
-		r.RPS = float64(in[i].Completed) / Tick.Seconds()
-		r.EPS = float64(in[i].Failed) / Tick.Seconds()
-		r.Latency = in[i].Latency
-		c.pool.Observe(r)
-		if u := in[i].Utilization; u == u {
-			own := scorer.NewReport(c.backends[i].Name, c.owners[i], at)
-			own.Utilization = u
-			c.pool.Observe(own)
-		}
+func (c *poolController) applied(f scorer.InForce) {
+	for _, p := range c.proxies {
+		f.Origin = p.origin
+		c.pool.Applied(p.name, f)
 	}
 }
 
 // Step implements [Controller].
 func (c *poolController) Step(now time.Duration, in []Sample) Steering {
-	c.setConditions(in)
+	c.probed(now)
+	c.setMembers(now, in)
 	plan := c.pool.Step(epoch().Add(now))
-	rounded := c.rounder.Round(plan, c.algorithm)
-	shares := make([]scorer.Share, len(plan.Decisions))
+	weighed, inForce, err := c.target.apply(plan, c.members)
+	if err != nil {
+		c.err = fmt.Errorf("policy %s after %v: %w", c.policy.Name, now, err)
+		return c.steering
+	}
 	for k := range plan.Decisions {
 		d := &plan.Decisions[k]
 		i := c.index[d.Backend]
-		c.steering.Weights[i], c.steering.Pulses[i] = rounded.Weights[k], d.Pulse
-		shares[k] = scorer.Share{Backend: d.Backend, Weight: rounded.Shares[k], Applied: rounded.Weights[k]}
+		c.steering.Weights[i], c.steering.Pulses[i] = weighed.Weights[k], d.Pulse
+		if c.steering.Shares != nil {
+			c.steering.Shares[i], c.steering.Pulses[i] = weighed.Shares[k], 0
+		}
+		if d.Probe {
+			c.probing = append(c.probing, d.Backend)
+		}
 	}
-	c.applied(shares)
+	c.applied(inForce)
 	if c.policy.Watch != nil {
-		c.policy.Watch(now, plan, rounded)
+		c.policy.Watch(now, plan, weighed)
 	}
 	return c.steering
 }
 
-func (c *poolController) setConditions(in []Sample) {
-	changed := false
-	for i := range in {
-		condition := scorer.Up
-		if !in[i].Up {
-			condition = scorer.Down
-		}
-		changed = changed || c.backends[i].Condition != condition
-		c.backends[i].Condition = condition
-	}
-	if changed {
-		c.pool.SetBackends(c.backends)
-	}
-}
+// Err is what went wrong, after which weights stayed as they were.
+func (c *poolController) Err() error { return c.err }

@@ -2,13 +2,16 @@ package simulate
 
 import "math"
 
-// job is a request on a backend. It is kept small: heaps move it about.
+// job is work on a backend. It is kept small: heaps move it about.
 type job struct {
 	// at is when it is done, in the time of the heap it is in.
-	at      float64
+	at float64
+	// request is its index in the trace, or, of a message, in the engine's
+	// messages.
 	request int32
 	backend int16
 	failing bool
+	message bool
 }
 
 // jobs is a binary heap, the earliest first. container/heap would box every
@@ -115,4 +118,13 @@ func (q *queue) finish(now float64) job {
 	q.age = j.at // exactly: rounding must not build up
 	q.share()
 	return j
+}
+
+// abandon takes out all jobs as they are.
+func (q *queue) abandon(now float64) jobs {
+	q.advance(now)
+	out := q.jobs
+	q.jobs = nil
+	q.share()
+	return out
 }

@@ -56,38 +56,19 @@ func loadChanges() []Scenario {
 			s.Load = daily
 		}),
 		scenario("cliff", 4, 0, unequal()).with(func(s *Scenario) {
-			s.Load = steps(from{0, 0.1}, from{2 * time.Minute, 0.85})
+			s.Load = Steps(Point{0, 0.1}, Point{2 * time.Minute, 0.85})
 		}),
 		// A distant backend loses weight while nothing is congested, and is short
 		// of it when the load jumps: the latency law's weakest side.
 		scenario("far-cliff", 4, 0, pool(4, 4, 4, 4, 4)).with(func(s *Scenario) {
 			s.Backends[0].Distance = 30 * time.Millisecond
-			s.Load = steps(from{0, 0.1}, from{2 * time.Minute, 0.85})
+			s.Load = Steps(Point{0, 0.1}, Point{2 * time.Minute, 0.85})
 		}),
 		scenario("overload", 4, 0, unequal()).with(func(s *Scenario) {
-			s.Load = steps(from{0, 0.7}, from{150 * time.Second, 1.1}, from{170 * time.Second, 0.7})
+			s.Load = Steps(Point{0, 0.7}, Point{150 * time.Second, 1.1}, Point{170 * time.Second, 0.7})
 		}),
 		scenario("mixshift", 4, 0.35, unequal()).with(func(s *Scenario) {
 			s.Demand = Shifted(s.Demand, 150*time.Second, 2)
 		}),
-	}
-}
-
-// from is a load from a time on.
-type from struct {
-	at   time.Duration
-	load float64
-}
-
-// steps is the load of the last step that has begun.
-func steps(all ...from) func(time.Duration) float64 {
-	return func(t time.Duration) float64 {
-		load := 0.0
-		for _, s := range all {
-			if t >= s.at {
-				load = s.load
-			}
-		}
-		return load
 	}
 }

@@ -34,7 +34,7 @@ func membership() []Scenario {
 		scenario("scale-out", 4, 0, pool(4, 4, 4, 4, 4)).with(func(s *Scenario) {
 			s.Oracle = equal
 			s.Backends[4].Condition = cold(0, 2*time.Minute)
-			s.Load = steps(from{0, 0.65 * 4 / 5}, from{2 * time.Minute, 0.65 * 4 / 5 * 1.33})
+			s.Load = Steps(Point{0, 0.65 * 4 / 5}, Point{2 * time.Minute, 0.65 * 4 / 5 * 1.33})
 		}),
 		scenario("restart", 4, 0.65, pool(4, 4, 4, 4, 4)).with(func(s *Scenario) {
 			s.Oracle = equal
@@ -44,7 +44,7 @@ func membership() []Scenario {
 }
 
 func failing() []Scenario {
-	fail := func(c *Condition) { c.Failing = true }
+	fail := func(c *Condition) { c.Errors = 1 }
 	return []Scenario{
 		scenario("fail-fast", 1, 0.6, pool(4, 4, 4, 4, 4)).with(func(s *Scenario) {
 			s.Warmup = 0
@@ -67,7 +67,7 @@ func reporting() []Scenario {
 			s.Backends[0].Claim = func(u float64) float64 { return u / 5 }
 		}),
 		scenario("noise20", 4, 0.7, unequal()).with(func(s *Scenario) { s.Reports.Noise = 0.2 }),
-		scenario("late5", 4, 0.7, unequal()).with(func(s *Scenario) { s.Reports.Late = 5 }),
+		scenario("late5", 4, 0.7, unequal()).with(func(s *Scenario) { s.Reports.Delay = 5 * time.Second }),
 		scenario("antagonist-own", 4, 0.65, pool(4, 4, 4, 4, 4)).with(func(s *Scenario) {
 			s.Reports.HideNeighbour = true
 			wander(s)

@@ -5,14 +5,14 @@ type pulse struct {
 	backend int
 }
 
-// steer takes a controller's word. What is down keeps its weight for later.
+// steer takes a controller's word. What is out keeps its weight for later.
 func (e *engine) steer(now float64, s Steering) {
 	e.pulses = e.pulses[:0]
 	for i := range e.asked {
-		w := int32(min(max(s.Weights[i], 0), maxWeight))
+		w := int32(min(max(s.Weights[i], 0), e.limit))
 		if s.Pulses != nil && s.Pulses[i] > 0 {
 			e.addPulse(pulse{now + s.Pulses[i].Seconds(), i})
-		} else if w != e.asked[i] && now >= e.warmup {
+		} else if w != e.asked[i] && e.counted(now) && !e.conditions[i].Absent {
 			e.result.Pushes++
 		}
 		e.asked[i] = w
@@ -31,7 +31,7 @@ func (e *engine) addPulse(p pulse) {
 func (e *engine) weigh() {
 	changed := false
 	for i, w := range e.asked {
-		if e.conditions[i].Down {
+		if e.conditions[i].out() {
 			w = 0
 		}
 		changed = changed || e.weights[i] != w

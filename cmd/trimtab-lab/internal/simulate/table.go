@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// WriteTable writes verdicts as text, a line for each scenario and algorithm:
+// WriteTable writes verdicts as text, a line for each scenario and proxy:
 // the oracle's p99 in ms, and for each policy the median of p99 over the
 // oracle's, the worst seed in brackets, errors where there are any, and pushes
 // per minute and backend after a slash.
@@ -24,7 +24,7 @@ func WriteTable(w io.Writer, verdicts []Verdict) error {
 		v := &verdicts[i]
 		if i == 0 || !sameLine(v, &verdicts[i-1]) {
 			oracle := Verdict{Results: v.Oracle}
-			fmt.Fprintf(out, "\n%s\t%s\t%.4g", v.Scenario, v.Algorithm, milliseconds(oracle.P99()))
+			fmt.Fprintf(out, "\n%s\t%s\t%.4g", v.Scenario, v.Proxy, milliseconds(oracle.P99()))
 			if e := oracle.Errors(); e > 0 {
 				fmt.Fprintf(out, " e%.1f%%", 100*e)
 			}
@@ -35,10 +35,15 @@ func WriteTable(w io.Writer, verdicts []Verdict) error {
 	return out.Flush()
 }
 
-func sameLine(a, b *Verdict) bool { return a.Scenario == b.Scenario && a.Algorithm == b.Algorithm }
+func sameLine(a, b *Verdict) bool {
+	return a.Scenario == b.Scenario && a.Proxy.String() == b.Proxy.String()
+}
 
 // String is one cell of the table.
 func (v *Verdict) String() string {
+	if v.NotApplicable != "" {
+		return "n/a"
+	}
 	cell := fmt.Sprintf("%s (%s)", ratio(v.Median()), ratio(v.Worst()))
 	if e := v.Errors(); e > 0 {
 		cell += fmt.Sprintf(" e%.1f%%", 100*e)

@@ -2,21 +2,24 @@ package simulate
 
 import "math"
 
-// tournament knows which of many instants comes first, with a few comparisons
-// for each one that moves.
+// tournament knows which of many comes first, with a few comparisons for each
+// one that moves.
 type tournament struct {
-	at []float64
+	// at is what they are compared by, order what equal ones are.
+	at    []float64
+	order []uint64
 	// winners is a binary tree with its root at 1 whose leaves are the indices
 	// of at.
 	winners []int32
 }
 
+// newTournament has nobody in it: all are at infinity.
 func newTournament(n int) tournament {
 	size := 1
 	for size < n {
 		size *= 2
 	}
-	t := tournament{at: make([]float64, size), winners: make([]int32, 2*size)}
+	t := tournament{at: make([]float64, size), order: make([]uint64, size), winners: make([]int32, 2*size)}
 	for i := range size {
 		t.at[i] = math.Inf(1)
 		t.winners[size+i] = int32(i)
@@ -27,11 +30,13 @@ func newTournament(n int) tournament {
 	return t
 }
 
-func (t *tournament) set(i int, at float64) {
-	t.at[i] = at
+func (t *tournament) set(i int, at float64) { t.place(i, at, 0) }
+
+func (t *tournament) place(i int, at float64, order uint64) {
+	t.at[i], t.order[i] = at, order
 	for node := (len(t.at) + i) / 2; node > 0; node /= 2 {
 		a, b := t.winners[2*node], t.winners[2*node+1]
-		if t.at[b] < t.at[a] {
+		if t.at[b] < t.at[a] || t.at[b] == t.at[a] && t.order[b] < t.order[a] {
 			a = b
 		}
 		t.winners[node] = a

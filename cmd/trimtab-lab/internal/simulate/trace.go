@@ -1,7 +1,9 @@
 package simulate
 
 import (
+	"cmp"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -19,14 +21,34 @@ const (
 	streamProxies
 	streamReports
 	streamPicks // and one more for each proxy
+
+	streamFaults    = 1 << 20
+	streamProbes    = streamFaults + 1
+	streamSockets   = 1 << 32 // and one more for each client
+	streamOfTraffic = 1 << 48 // times the number of the stream of requests
 )
 
 func stream(seed, of uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, of)) }
 
 // newTrace draws a scenario's requests: the same for every law and algorithm.
 func newTrace(s *Scenario, seed uint64) []request {
-	arrivals, demands, proxies := stream(seed, streamArrivals), stream(seed, streamDemands), stream(seed, streamProxies)
-	perLoad := s.capacity() / s.Demand.Mean
+	var out []request
+	all := s.streams()
+	for i := range all {
+		out = append(out, all[i].draw(s, seed, uint64(i)*streamOfTraffic)...)
+	}
+	if len(all) > 1 {
+		slices.SortStableFunc(out, func(a, b request) int { return cmp.Compare(a.at, b.at) })
+	}
+	return out
+}
+
+func (r *Requests) draw(s *Scenario, seed, of uint64) []request {
+	arrivals, demands, proxies := stream(seed, of+streamArrivals), stream(seed, of+streamDemands), stream(seed, of+streamProxies)
+	rateAt, perUnit := r.Rate, 1.0
+	if rateAt == nil {
+		rateAt, perUnit = r.Load, s.capacity()/r.Demand.Mean
+	}
 	length := Tick.Seconds()
 	var out []request
 	// The load is constant within a tick; what is left of an exponential
@@ -37,17 +59,17 @@ func newTrace(s *Scenario, seed uint64) []request {
 		if at >= s.Duration {
 			return out
 		}
-		rate := max(s.Load(at), 0) * perLoad
+		rate := max(rateAt(at), 0) * perUnit
 		passed := 0.0
 		for rate > 0 && passed+distance/rate < length {
 			passed += distance / rate
 			distance = arrivals.ExpFloat64()
-			r := request{at: float64(tick)*length + passed}
-			r.work, r.wait = s.Demand.Draw(demands, at)
+			next := request{at: float64(tick)*length + passed}
+			next.work, next.wait = r.Demand.Draw(demands, at)
 			if s.Proxies > 1 {
-				r.proxy = proxies.Int32N(int32(s.Proxies))
+				next.proxy = proxies.Int32N(int32(s.Proxies))
 			}
-			out = append(out, r)
+			out = append(out, next)
 		}
 		distance -= (length - passed) * rate
 	}

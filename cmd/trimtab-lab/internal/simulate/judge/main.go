@@ -31,8 +31,8 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	flags := flag.NewFlagSet("judge", flag.ContinueOnError)
 	flags.SetOutput(log)
 	scenarios := flags.String("scenarios", "", "comma-separated scenarios; empty is all")
-	algorithms := flags.String("algorithms", "leastconn,random", "comma-separated algorithms: leastconn, random, least_request, roundrobin")
-	controllers := flags.String("controllers", "equal,capacity", "comma-separated policies: equal, oracle, capacity, auto")
+	algorithms := flags.String("algorithms", "leastconn,random", "comma-separated algorithms: leastconn, random, least_request, roundrobin; with a haproxy/ or envoy/ before it, that proxy's own")
+	controllers := flags.String("controllers", "equal,capacity", "comma-separated policies: oracle, capacity, auto, and those of scenario files")
 	seeds := flags.Int("seeds", 3, "how many seeds")
 	first := flags.Uint64("first-seed", 1, "the first seed")
 	exponent := flags.Float64("exponent", 1, "weights are shares to this power")
@@ -77,7 +77,11 @@ func contest(scenarios, algorithms, controllers string, exponent float64) (simul
 		return c, err
 	}
 	for _, a := range list(algorithms) {
-		c.Algorithms = append(c.Algorithms, scorer.Algorithm(a))
+		p := simulate.Proxy{Algorithm: scorer.Algorithm(a)}
+		if kind, algorithm, ok := strings.Cut(a, "/"); ok {
+			p = simulate.Proxy{Kind: simulate.ProxyKind(kind), Algorithm: scorer.Algorithm(algorithm)}
+		}
+		c.Proxies = append(c.Proxies, p)
 	}
 	for _, name := range list(controllers) {
 		p, err := policy(name, exponent)
@@ -91,8 +95,6 @@ func contest(scenarios, algorithms, controllers string, exponent float64) (simul
 
 func policy(name string, exponent float64) (simulate.Policy, error) {
 	switch name {
-	case "equal":
-		return simulate.Equal(), nil
 	case "oracle":
 		return simulate.Oracle(), nil
 	case "capacity", "auto":
@@ -100,7 +102,7 @@ func policy(name string, exponent float64) (simulate.Policy, error) {
 		p.Rounder.Exponent = exponent
 		return p.Policy(), nil
 	default:
-		return simulate.Policy{}, fmt.Errorf("controller %q: known are equal, oracle, capacity, auto", name)
+		return simulate.PolicyNamed(name)
 	}
 }
 

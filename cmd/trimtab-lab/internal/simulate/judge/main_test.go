@@ -32,3 +32,15 @@ func TestBadArguments(t *testing.T) {
 		}
 	}
 }
+
+func TestProxiesOfTheirOwnKind(t *testing.T) {
+	var out bytes.Buffer
+	args := []string{"-scenarios", "boot60", "-algorithms", "haproxy/leastconn,envoy/least_request", "-controllers", "trimtab,orca", "-seeds", "1", "-reports"}
+	if err := run(context.Background(), args, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 3 || !strings.HasSuffix(strings.TrimSpace(lines[1]), "n/a") || strings.Contains(lines[2], "n/a") {
+		t.Errorf("want a line for each proxy, and orca on the second only:\n%s", out.String())
+	}
+}

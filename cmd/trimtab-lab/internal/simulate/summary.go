@@ -1,0 +1,122 @@
+package simulate
+
+import (
+	"math"
+	"time"
+)
+
+// Summary is how all policies did in one scenario behind one proxy, as it is
+// written for others to read.
+type Summary struct {
+	Scenario string          `json:"scenario"`
+	Run      string          `json:"run"`
+	Proxy    string          `json:"proxy"`
+	Seeds    int             `json:"seeds"`
+	Valid    bool            `json:"valid"`
+	Policies []PolicySummary `json:"policies"`
+}
+
+// PolicySummary is one policy's line. Figures are nil, and left out, of one that
+// is not applicable.
+type PolicySummary struct {
+	Name          string `json:"name"`
+	NotApplicable string `json:"not_applicable,omitempty"`
+	*Figures
+}
+
+// Figures are medians over the seeds, but for RegretWorst.
+type Figures struct {
+	P50  float64 `json:"p50_ms"`
+	P90  float64 `json:"p90_ms"`
+	P99  float64 `json:"p99_ms"`
+	P999 float64 `json:"p999_ms"`
+	Mean float64 `json:"mean_ms"`
+	// Errors and Refused are shares of the requests, the second a part of the
+	// first.
+	Errors             float64 `json:"errors"`
+	Refused            float64 `json:"refused"`
+	Imbalance          float64 `json:"imbalance"`
+	ConnectionsMaxMean float64 `json:"connections_max_mean"`
+	WeightChanges      float64 `json:"weight_changes_per_minute"`
+	// Regret and RegretWorst are nil where nothing was answered to compare.
+	Regret      *float64             `json:"regret"`
+	RegretWorst *float64             `json:"regret_worst"`
+	Convergence []ConvergenceSummary `json:"convergence,omitempty"`
+}
+
+// ConvergenceSummary is how long it took after one change.
+type ConvergenceSummary struct {
+	At       float64  `json:"at_s"`
+	Backends []string `json:"backends"`
+	// After is nil when at least half of the seeds never got there.
+	After *float64 `json:"after_s"`
+}
+
+// Summarize puts verdicts, in the order that [Judge] returns them in, together.
+func Summarize(verdicts []Verdict) []Summary {
+	var out []Summary
+	for i := range verdicts {
+		v := &verdicts[i]
+		if i == 0 || !sameLine(v, &verdicts[i-1]) {
+			out = append(out, Summary{
+				Scenario: v.Scenario, Run: "simulate", Proxy: v.Proxy.String(), Seeds: len(v.Oracle), Valid: true,
+			})
+		}
+		last := &out[len(out)-1]
+		p := PolicySummary{Name: v.Policy, NotApplicable: v.NotApplicable}
+		if len(v.Results) > 0 {
+			p.Figures = v.figures()
+		}
+		last.Policies = append(last.Policies, p)
+	}
+	return out
+}
+
+func (v *Verdict) figures() *Figures {
+	of := func(f func(*Result) time.Duration) float64 {
+		return medianOf(v.Results, func(r *Result) float64 { return milliseconds(f(r)) })
+	}
+	regrets := v.Regrets()
+	f := &Figures{
+		P50:                of(func(r *Result) time.Duration { return r.P50 }),
+		P90:                of(func(r *Result) time.Duration { return r.P90 }),
+		P99:                of(func(r *Result) time.Duration { return r.P99 }),
+		P999:               of(func(r *Result) time.Duration { return r.P999 }),
+		Mean:               of(func(r *Result) time.Duration { return r.Mean }),
+		Errors:             v.Errors(),
+		Refused:            medianOf(v.Results, func(r *Result) float64 { return float64(r.Refused) / float64(max(r.Requests, 1)) }),
+		Imbalance:          medianOf(v.Results, func(r *Result) float64 { return r.Imbalance }),
+		ConnectionsMaxMean: medianOf(v.Results, func(r *Result) float64 { return r.ConnectionsMaxMean }),
+		WeightChanges:      v.PushRate(),
+		Convergence:        v.convergence(),
+	}
+	worst := math.Inf(-1)
+	for _, r := range regrets {
+		worst = math.Max(worst, r) // NaN stays
+	}
+	f.Regret, f.RegretWorst = number(median(regrets)), number(worst)
+	return f
+}
+
+// convergence is by event: what happens is the same for all seeds.
+func (v *Verdict) convergence() []ConvergenceSummary {
+	var out []ConvergenceSummary
+	for k, event := range v.Results[0].Convergence {
+		after := medianOf(v.Results, func(r *Result) float64 {
+			if r.Convergence[k].After < 0 {
+				return math.Inf(1)
+			}
+			return r.Convergence[k].After.Seconds()
+		})
+		out = append(out, ConvergenceSummary{At: event.At.Seconds(), Backends: event.Backends, After: number(after)})
+	}
+	return out
+}
+
+// number is nil for what JSON has no number for.
+func number(x float64) *float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return nil
+	}
+	return &x
+}

@@ -1,0 +1,80 @@
+package simulate
+
+import (
+	"slices"
+	"time"
+)
+
+// Verdict is how one policy did in one scenario under one proxy, over all
+// seeds, in the order of the seeds.
+type Verdict struct {
+	Scenario string
+	// Proxy is the scenario's, whatever the policy uses instead.
+	Proxy  Proxy
+	Policy string
+	// Sockets is that the pool has long-lived connections and nothing else.
+	Sockets bool
+	// NotApplicable is why the policy cannot run here; there are no Results
+	// then. Empty when it can.
+	NotApplicable string
+	// Results and Oracle are on the same traces.
+	Results, Oracle []Result
+}
+
+// Ratios are p99 over the oracle's p99 for each seed.
+func (v *Verdict) Ratios() []float64 {
+	out := make([]float64, len(v.Results))
+	for i := range v.Results {
+		out[i] = float64(v.Results[i].P99) / float64(v.Oracle[i].P99)
+	}
+	return out
+}
+
+// Regrets are what each seed lost against the oracle: the ratio of p99, or, of
+// long-lived connections, that of the imbalance.
+func (v *Verdict) Regrets() []float64 {
+	if !v.Sockets {
+		return v.Ratios()
+	}
+	out := make([]float64, len(v.Results))
+	for i := range v.Results {
+		out[i] = v.Results[i].Imbalance / v.Oracle[i].Imbalance
+	}
+	return out
+}
+
+// Median is the median of the ratios, Worst the largest.
+func (v *Verdict) Median() float64 { return median(v.Ratios()) }
+
+// Worst is the largest ratio.
+func (v *Verdict) Worst() float64 { return slices.Max(v.Ratios()) }
+
+// Errors is the median error share, PushRate the median of pushes per minute
+// and backend.
+func (v *Verdict) Errors() float64 {
+	return medianOf(v.Results, func(r *Result) float64 { return r.ErrorShare() })
+}
+
+// PushRate is the median of pushes per minute and backend.
+func (v *Verdict) PushRate() float64 {
+	return medianOf(v.Results, func(r *Result) float64 { return r.PushRate })
+}
+
+// P99 is the median p99.
+func (v *Verdict) P99() time.Duration {
+	return time.Duration(medianOf(v.Results, func(r *Result) float64 { return float64(r.P99) }))
+}
+
+func medianOf(results []Result, f func(*Result) float64) float64 {
+	values := make([]float64, len(results))
+	for i := range results {
+		values[i] = f(&results[i])
+	}
+	return median(values)
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	n := len(values)
+	return (values[(n-1)/2] + values[n/2]) / 2
+}
