@@ -38,6 +38,12 @@ func (p *Pool) choose(e evidence) choice {
 		return configured("configured: the configured capacities")
 	case e.fixed:
 		return configured("the balancing algorithm takes no weights while running")
+	case p.other != nil && !e.reported:
+		c := configured("configured: " + p.config.Law + ", which needs reports of utilization, and none has come")
+		c.waits = p.seq <= patience
+		return c
+	case p.other != nil:
+		return choice{name: p.config.Law, why: "configured: " + p.config.Law, law: p.other}
 	case e.kind == KindConnections && e.awaited:
 		return choice{name: lawConnections, why: "long-lived connections: as before the restart, until utilization is reported again", law: p.static, waits: true}
 	case e.kind == KindConnections && e.reported:

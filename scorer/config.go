@@ -22,13 +22,25 @@ const (
 	LawStatic   = "static"
 )
 
+// Names of the laws of other systems. They need backends that report their
+// utilization; guards and limits hold for them as for all.
+const (
+	// LawA58 is [A58] as gRPC has it, LawORCA as Envoy's
+	// client_side_weighted_round_robin has it.
+	LawA58  = "a58"
+	LawORCA = "orca"
+	// LawIdle is [Idle], LawUtilization [Utilization].
+	LawIdle        = "idle"
+	LawUtilization = "utilization"
+)
+
 // Config is one pool's settings. The zero value of every field but Name means
 // its default.
 type Config struct {
 	Name string
 	// Kind defaults to KindAuto.
 	Kind Kind
-	// Law is LawAuto (default), LawCapacity or LawStatic.
+	// Law is LawAuto (default), LawCapacity, LawStatic, or one of other systems.
 	Law    string
 	Limits Limits
 	Score  ScoreConfig

@@ -70,6 +70,8 @@ func (p *Pool) causeOf(i int, m *member, now time.Time) cause {
 		return becauseStale
 	case p.choice.law == p.capacity:
 		return p.capacity.cause(i)
+	case p.choice.law == p.other:
+		return becauseOther
 	default:
 		return becauseConnections
 	}
@@ -94,7 +96,7 @@ func (p *Pool) reasonFor(because cause, i int, m *member, now time.Time) reason 
 		r.age = p.confirmed(m).Round(time.Second)
 	case becauseEqual:
 		r.thin = p.thin
-	case becauseLatency, becauseReport, becauseConnections:
+	case becauseLatency, becauseReport, becauseConnections, becauseOther:
 		r.factor, r.deviation, r.thin = m.said, m.deviation, p.thin
 	case becauseDoubted:
 		r.factor, r.deviation, r.thin = m.said, m.deviation, p.thin

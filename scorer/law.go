@@ -35,6 +35,8 @@ type Observation struct {
 	InFlight float64
 	// Latency is the mean response time in seconds.
 	Latency float64
-	// Utilization is the backend's own word, 1 = full.
+	// Utilization is the backend's own word, 1 = full; Reported is that it has said
+	// so since the last step.
 	Utilization float64
+	Reported    bool
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,8 @@ type Pool struct {
 	capacity *capacity
 	goals    *connections
 	static   *static
+	// other is the configured law of another system; nil without one.
+	other    Law
 	deadband deadband
 	fading   fading
 	orders   Orders
@@ -125,6 +128,7 @@ func New(config Config) (*Pool, error) {
 		kind:     newKindJudge(config.Kind),
 		maker:    newScoreMaker(config.Score.Coefficients),
 		capacity: newCapacity(), goals: newConnections(), static: &static{},
+		other: newOther(config.Law),
 	}
 	return p, nil
 }
@@ -293,8 +297,8 @@ func (c Config) check() error {
 		return fmt.Errorf("stale_after %v: must be positive", l.StaleAfter)
 	case l.MaxEjected > 1:
 		return fmt.Errorf("max_ejected %v: must be at most 1", l.MaxEjected)
-	case c.Law != LawAuto && c.Law != LawCapacity && c.Law != LawStatic:
-		return fmt.Errorf("law %q: must be %s, %s or %s", c.Law, LawAuto, LawCapacity, LawStatic)
+	case !slices.Contains(Laws(), c.Law):
+		return fmt.Errorf("law %q: must be one of %s", c.Law, strings.Join(Laws(), ", "))
 	case c.Kind != KindAuto && c.Kind != KindRequests && c.Kind != KindConnections:
 		return fmt.Errorf("kind %q: must be %s, %s or %s", c.Kind, KindAuto, KindRequests, KindConnections)
 	}

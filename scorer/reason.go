@@ -18,6 +18,7 @@ const (
 	becauseFrozen
 	becauseFound
 	becauseKept
+	becauseOther
 	becauseEjected
 	becausePulse
 	becausePanic
@@ -118,6 +119,9 @@ func (r reason) String() string {
 	case becauseConnections:
 		b = strconv.AppendFloat(b, r.factor, 'f', 2, 64)
 		b = append(b, " of its configured share: the rest is taken by dear connections"...)
+	case becauseOther:
+		b = strconv.AppendFloat(b, r.factor, 'f', 2, 64)
+		b = append(b, " times its configured share, by the law that is configured"...)
 	}
 	if r.thin {
 		b = append(b, "; weights do little here: leastconn takes an idle server whatever its weight"...)

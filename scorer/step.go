@@ -207,7 +207,7 @@ func (p *Pool) observe(now time.Time, traffic []targetTraffic) []Observation {
 			Settled:   p.settled(m, now),
 			Seconds:   m.now.seconds,
 			Completed: m.now.completed - failed, Failed: failed,
-			InFlight: m.now.inFlight, Latency: m.now.latency, Utilization: m.now.utilization,
+			InFlight: m.now.inFlight, Latency: m.now.latency, Utilization: m.now.utilization, Reported: m.now.reported,
 		})
 	}
 	p.scratch.observations = out

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate/rival"
 	"github.com/trimtab-lb/trimtab/scorer"
 )
 
@@ -29,7 +28,7 @@ type LawPolicy struct {
 
 // A58 is gRPC's weighted_round_robin with its weights in the scenario's proxy.
 func A58() LawPolicy {
-	return LawPolicy{Name: "a58", New: func() scorer.Law { return rival.NewA58(rival.DefaultA58()) }}
+	return LawPolicy{Name: "a58", New: func() scorer.Law { return scorer.NewA58(scorer.DefaultA58()) }}
 }
 
 // AgentCheck is HAProxy's agent-check with an agent that answers with the idle
@@ -37,7 +36,7 @@ func A58() LawPolicy {
 // of 100. Its answers are as late, noisy and seldom as the scenario's reports.
 func AgentCheck() LawPolicy {
 	return LawPolicy{
-		Name: "agent-check", New: func() scorer.Law { return rival.NewIdle() },
+		Name: "agent-check", New: func() scorer.Law { return scorer.NewIdle() },
 		Every: 2 * time.Second, PerCent: true,
 		Proxy: func(p Proxy) (Proxy, error) {
 			if p.Kind == KindEnvoy {
@@ -50,14 +49,14 @@ func AgentCheck() LawPolicy {
 
 // Utilization is a controller for each backend that makes utilization equal.
 func Utilization() LawPolicy {
-	return LawPolicy{Name: "utilization", New: func() scorer.Law { return rival.NewUtilization(rival.DefaultUtilization()) }}
+	return LawPolicy{Name: "utilization", New: func() scorer.Law { return scorer.NewUtilization(scorer.DefaultUtilization()) }}
 }
 
 // ORCA is Envoy's client_side_weighted_round_robin, which knows nothing of what
 // is in flight.
 func ORCA() LawPolicy {
 	return LawPolicy{
-		Name: "orca", New: func() scorer.Law { return rival.NewA58(rival.DefaultORCA()) },
+		Name: "orca", New: func() scorer.Law { return scorer.NewA58(scorer.DefaultORCA()) },
 		Proxy: func(p Proxy) (Proxy, error) {
 			if p.Kind != KindEnvoy {
 				return p, fmt.Errorf("%w: only Envoy has client_side_weighted_round_robin", ErrNotApplicable)
@@ -131,7 +130,7 @@ func (c *lawController) observe(now time.Duration, in []Sample) {
 			Latency: math.NaN(), Utilization: l.Utilization,
 		}
 		if !math.IsNaN(l.Utilization) {
-			o.Seconds = c.policy.Every.Seconds()
+			o.Seconds, o.Reported = c.policy.Every.Seconds(), true
 		}
 		c.in, c.at = append(c.in, o), append(c.at, i)
 	}

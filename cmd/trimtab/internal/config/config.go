@@ -48,7 +48,7 @@ type Pool struct {
 	// Load always has an entry for the proxy's own counts.
 	Load   []LoadSource `yaml:"load"`
 	Score  Score        `yaml:"score"`
-	Law    string       `yaml:"law" oneof:"auto|capacity|static" later:"a58|idle|utilization|orca"`
+	Law    string       `yaml:"law" oneof:"auto|capacity|static|a58|idle|utilization|orca"`
 	Limits Limits       `yaml:"limits"`
 	// Apply false is a dry run: plans are made and shown, nothing is changed.
 	Apply  bool   `yaml:"apply"`

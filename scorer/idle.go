@@ -1,10 +1,8 @@
-package rival
+package scorer
 
 import (
 	"math"
 	"time"
-
-	"github.com/trimtab-lb/trimtab/scorer"
 )
 
 const (
@@ -29,15 +27,15 @@ type Idle struct {
 // NewIdle returns the law without any answers: everything is idle.
 func NewIdle() *Idle { return &Idle{used: map[string]float64{}} }
 
-// Weights implements [scorer.Law].
-func (l *Idle) Weights(_ time.Time, in []scorer.Observation) []float64 {
+// Weights implements [Law].
+func (l *Idle) Weights(_ time.Time, in []Observation) []float64 {
 	l.weights = l.weights[:0]
 	present := make(map[string]bool, len(in))
 	for i := range in {
 		o := &in[i]
 		present[o.Backend] = true
 		used, known := l.used[o.Backend]
-		if o.Seconds > 0 && !math.IsNaN(o.Utilization) {
+		if o.Reported && !math.IsNaN(o.Utilization) {
 			if known {
 				used += idleSmoothing * (o.Utilization - used)
 			} else {

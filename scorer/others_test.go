@@ -1,4 +1,4 @@
-package rival
+package scorer
 
 import (
 	"math"
@@ -8,24 +8,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
-
-	"github.com/trimtab-lb/trimtab/scorer"
 )
 
 func at(seconds int) time.Time {
 	return time.Unix(1_000_000, 0).Add(time.Duration(seconds) * time.Second)
 }
 
-func observed(backend string, completed, failed, utilization float64) scorer.Observation {
-	return scorer.Observation{
+func observed(backend string, completed, failed, utilization float64) Observation {
+	return Observation{
 		Backend: backend, Capacity: 1, InService: true, Seconds: 1,
-		Completed: completed, Failed: failed, Utilization: utilization,
+		Completed: completed, Failed: failed, Utilization: utilization, Reported: true,
 	}
 }
 
-func silent(backend string) scorer.Observation {
+func silent(backend string) Observation {
 	o := observed(backend, 0, 0, math.NaN())
-	o.Seconds = 0
+	o.Seconds, o.Reported = 0, false
 	return o
 }
 
@@ -40,7 +38,7 @@ func TestA58Formula(t *testing.T) {
 	config := DefaultA58()
 	config.Smoothing = 1
 	a := NewA58(config)
-	in := []scorer.Observation{observed("a", 100, 0, 0.5), observed("b", 90, 10, 0.4), observed("c", 50, 0, 0.5)}
+	in := []Observation{observed("a", 100, 0, 0.5), observed("b", 90, 10, 0.4), observed("c", 50, 0, 0.5)}
 	for s := range 10 {
 		check(t, "in the blackout", []float64{1, 1, 1}, a.Weights(at(s), in))
 	}
@@ -59,7 +57,7 @@ func TestA58WithoutWeight(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			test.config.Blackout = -1
 			a := NewA58(test.config)
-			in := []scorer.Observation{
+			in := []Observation{
 				observed("a", 50, 0, 0.5), observed("b", 100, 0, 0.5), observed("c", 300, 0, 0.5),
 				silent("d"), observed("idle", 0, 0, 0.5), observed("zero", 100, 0, 0),
 			}
@@ -70,7 +68,7 @@ func TestA58WithoutWeight(t *testing.T) {
 
 func TestA58ForgetsAndBeginsAgain(t *testing.T) {
 	a := NewA58(A58Config{Expiry: time.Minute})
-	both := []scorer.Observation{observed("a", 100, 0, 0.5), observed("b", 50, 0, 0.5)}
+	both := []Observation{observed("a", 100, 0, 0.5), observed("b", 50, 0, 0.5)}
 	a.Weights(at(0), both)
 	check(t, "known", []float64{200, 100}, a.Weights(at(10), both))
 	both[0] = silent("a")
@@ -88,7 +86,7 @@ func TestA58ForgetsAndBeginsAgain(t *testing.T) {
 
 func TestIdleIsAMovingAverageOfAPercentage(t *testing.T) {
 	l := NewIdle()
-	in := []scorer.Observation{observed("a", 1, 0, 0.2), observed("b", 1, 0, 1.5), silent("c")}
+	in := []Observation{observed("a", 1, 0, 0.2), observed("b", 1, 0, 1.5), silent("c")}
 	check(t, "first answers", []float64{80, 1, 100}, l.Weights(at(0), in))
 	in[0].Utilization = 0.7
 	check(t, "0.2 + 0.3 · 0.5 is used", []float64{65, 1, 100}, l.Weights(at(1), in))
@@ -98,9 +96,9 @@ func TestIdleIsAMovingAverageOfAPercentage(t *testing.T) {
 
 func TestUtilizationMovesTowardsTheMean(t *testing.T) {
 	u := NewUtilization(UtilizationConfig{Proportional: 0.2, Range: 20})
-	w := u.Weights(at(0), []scorer.Observation{observed("a", 1, 0, 0.25), observed("b", 1, 0, 0.75)})
+	w := u.Weights(at(0), []Observation{observed("a", 1, 0, 0.25), observed("b", 1, 0, 0.75)})
 	check(t, "a fifth of a half, each way", []float64{math.Exp(0.1), math.Exp(-0.1)}, w)
-	w = u.Weights(at(1), []scorer.Observation{silent("a"), observed("b", 1, 0, 0.5)})
+	w = u.Weights(at(1), []Observation{silent("a"), observed("b", 1, 0, 0.5)})
 	check(t, "one alone is the mean", []float64{math.Exp(0.1), math.Exp(-0.1)}, w)
 }
 
@@ -109,7 +107,7 @@ func TestUtilizationFindsCapacities(t *testing.T) {
 	capacity := []float64{1, 2, 4}
 	w := []float64{1, 1, 1}
 	for s := range 200 {
-		var in []scorer.Observation
+		var in []Observation
 		sum := w[0] + w[1] + w[2]
 		for i, name := range []string{"a", "b", "c"} {
 			in = append(in, observed(name, 1, 0, 2*w[i]/sum/capacity[i]))
@@ -124,10 +122,10 @@ func TestUtilizationFindsCapacities(t *testing.T) {
 // Whatever is reported, weights are finite and not negative, and one for each.
 func TestWeightsAreWeights(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		laws := []scorer.Law{NewA58(DefaultA58()), NewA58(DefaultORCA()), NewIdle(), NewUtilization(DefaultUtilization())}
+		laws := []Law{NewA58(DefaultA58()), NewA58(DefaultORCA()), NewIdle(), NewUtilization(DefaultUtilization())}
 		names := []string{"a", "b", "c", "d"}
 		for s := range rapid.IntRange(1, 40).Draw(t, "steps") {
-			var in []scorer.Observation
+			var in []Observation
 			for _, name := range names[:rapid.IntRange(1, 4).Draw(t, "backends")] {
 				o := silent(name)
 				if rapid.Bool().Draw(t, "reports") {

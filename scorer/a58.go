@@ -1,25 +1,26 @@
-package rival
+package scorer
 
 import (
 	"math"
 	"slices"
 	"time"
-
-	"github.com/trimtab-lb/trimtab/scorer"
 )
 
-// A58 weighs by what a backend does for its utilization:
+// A58 is gRPC's weighted_round_robin (gRFC A58), to compare with and for whoever
+// wants to stay with it. It weighs by what a backend does for its utilization:
 //
 //	weight = qps / (utilization + eps/qps · penalty)
+//
+// Configured capacities do not count.
 type A58 struct {
 	config   A58Config
-	backends map[string]*reported
+	backends map[string]*a58Backend
 	known    []float64
 	weights  []float64
 }
 
-// reported is what is known of one backend.
-type reported struct {
+// a58Backend is what is known of one backend.
+type a58Backend struct {
 	qps, eps, utilization float64
 	weight                float64
 	since, last           time.Time // of the first and the newest report; zero without
@@ -27,11 +28,11 @@ type reported struct {
 
 // NewA58 returns the law without any reports.
 func NewA58(config A58Config) *A58 {
-	return &A58{config: config.withDefaults(), backends: map[string]*reported{}}
+	return &A58{config: config.withDefaults(), backends: map[string]*a58Backend{}}
 }
 
-// Weights implements [scorer.Law].
-func (a *A58) Weights(now time.Time, in []scorer.Observation) []float64 {
+// Weights implements [Law].
+func (a *A58) Weights(now time.Time, in []Observation) []float64 {
 	a.weights, a.known = a.weights[:0], a.known[:0]
 	for i := range in {
 		w := a.of(now, &in[i])
@@ -58,24 +59,24 @@ func (a *A58) Weights(now time.Time, in []scorer.Observation) []float64 {
 }
 
 // of is a backend's weight, 0 while it must not be used.
-func (a *A58) of(now time.Time, o *scorer.Observation) float64 {
+func (a *A58) of(now time.Time, o *Observation) float64 {
 	b := a.backends[o.Backend]
 	if b == nil {
-		b = &reported{}
+		b = &a58Backend{}
 		a.backends[o.Backend] = b
 	}
 	if !o.InService {
-		*b = reported{} // the blackout begins again when it is ready again
+		*b = a58Backend{} // the blackout begins again when it is ready again
 		return 0
 	}
-	if o.Seconds > 0 {
+	if o.Reported {
 		b.report(now, o, &a.config)
 	}
 	switch {
 	case b.last.IsZero():
 		return 0
 	case now.Sub(b.last) >= a.config.Expiry:
-		*b = reported{}
+		*b = a58Backend{}
 		return 0
 	case now.Sub(b.since) < a.config.Blackout:
 		return 0
@@ -85,7 +86,7 @@ func (a *A58) of(now time.Time, o *scorer.Observation) float64 {
 }
 
 // report takes a report; one that says of no work or no use is ignored.
-func (b *reported) report(now time.Time, o *scorer.Observation, config *A58Config) {
+func (b *a58Backend) report(now time.Time, o *Observation, config *A58Config) {
 	qps := o.Completed + o.Failed
 	if !(qps > 0) || !(o.Utilization > 0) {
 		return
@@ -113,7 +114,7 @@ func (a *A58) missing() float64 {
 	return sum / math.Max(float64(len(a.known)), 1)
 }
 
-func (a *A58) forget(in []scorer.Observation) {
+func (a *A58) forget(in []Observation) {
 	if len(a.backends) <= len(in) {
 		return
 	}

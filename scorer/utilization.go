@@ -1,10 +1,8 @@
-package rival
+package scorer
 
 import (
 	"math"
 	"time"
-
-	"github.com/trimtab-lb/trimtab/scorer"
 )
 
 // UtilizationConfig has the gains of [Utilization]; those of the original have
@@ -45,11 +43,11 @@ func NewUtilization(config UtilizationConfig) *Utilization {
 	return &Utilization{config: config, backends: map[string]*pid{}}
 }
 
-// Weights implements [scorer.Law].
-func (u *Utilization) Weights(_ time.Time, in []scorer.Observation) []float64 {
+// Weights implements [Law].
+func (u *Utilization) Weights(_ time.Time, in []Observation) []float64 {
 	var sum, count float64
 	for i := range in {
-		if reports(&in[i]) {
+		if reportsUse(&in[i]) {
 			sum += in[i].Utilization
 			count++
 		}
@@ -62,7 +60,7 @@ func (u *Utilization) Weights(_ time.Time, in []scorer.Observation) []float64 {
 			b = &pid{}
 			u.backends[in[i].Backend] = b
 		}
-		if mean > 0 && reports(&in[i]) {
+		if mean > 0 && reportsUse(&in[i]) {
 			b.move(1-in[i].Utilization/mean, &u.config)
 		}
 		u.weights = append(u.weights, in[i].Capacity*math.Exp(b.log))
@@ -71,8 +69,8 @@ func (u *Utilization) Weights(_ time.Time, in []scorer.Observation) []float64 {
 	return u.weights
 }
 
-func reports(o *scorer.Observation) bool {
-	return o.InService && o.Seconds > 0 && o.Utilization >= 0
+func reportsUse(o *Observation) bool {
+	return o.InService && o.Reported && o.Utilization >= 0
 }
 
 // move takes a relative error: above 0 is less busy than the mean.
@@ -90,7 +88,7 @@ func (b *pid) move(e float64, c *UtilizationConfig) {
 
 // center keeps the mean change of the backends in service at none, and forgets
 // who is gone.
-func (u *Utilization) center(in []scorer.Observation) {
+func (u *Utilization) center(in []Observation) {
 	var sum, count float64
 	present := make(map[string]bool, len(in))
 	for i := range in {
