@@ -1,6 +1,9 @@
 package scorer
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // maxSentences is about how many reasons are put in words anew in one step. In a
 // pool of thousands most of them change by a few per cent at every step, and wait
@@ -114,9 +117,13 @@ func (p *Pool) advice() string {
 	if p.choice.law != p.static || p.kind.kind == KindConnections || p.config.Law == LawStatic {
 		return ""
 	}
+	learns := slices.ContainsFunc(p.targets, func(t poolTarget) bool { return t.inForce.Algorithm.HasFeedback() })
 	for i := range p.targets {
 		switch p.targets[i].inForce.Algorithm {
 		case RoundRobin:
+			if learns {
+				continue // one that does is enough
+			}
 			return "round robin looks at nothing but weights, and nothing is reported to learn them from: " +
 				"have the backends report their load, or let the proxy look at work in flight (HAProxy: `balance leastconn`, or `random(2)` " +
 				"with little in flight; Envoy: LEAST_REQUEST)"

@@ -211,6 +211,32 @@ func TestLawFollowsTheAlgorithm(t *testing.T) {
 	}
 }
 
+// Round robin at one target neither decides the law nor is complained of while
+// another one has feedback.
+func TestRoundRobinDoesNotDecideForOthers(t *testing.T) {
+	for other, want := range map[Algorithm]struct {
+		law    string
+		advice bool
+	}{LeastRequest: {LawCapacity, false}, LeastConnections: {LawCapacity, false}, RoundRobin: {LawStatic, true}} {
+		t.Run(string(other), func(t *testing.T) {
+			r := newRig(t, Config{}, equalBackends(2)...)
+			r.algorithm = RoundRobin
+			r.pool.Applied("other", InForce{Origin: "lrs:*", Algorithm: other, Shares: []Share{{Backend: "s0", Weight: 1}, {Backend: "s1", Weight: 1}}})
+			r.step(nil)
+			r.step(nil) // by now both targets have said what they balance by
+			if (r.plan.Advice != "") != want.advice {
+				t.Errorf("advice before anything is known: %q", r.plan.Advice)
+			}
+			for range 30 {
+				r.step(map[string]seen{"s0": {5, 100, 0, 0}, "s1": {5, 100, 0, 0}})
+			}
+			if r.plan.Law != want.law || (r.plan.Advice != "") != want.advice {
+				t.Errorf("law %q, advice %q, want %q", r.plan.Law, r.plan.Advice, want.law)
+			}
+		})
+	}
+}
+
 func TestThinTrafficIsSaid(t *testing.T) {
 	r := newRig(t, Config{}, equalBackends(4)...)
 	light := map[string]seen{"s0": {0.2, 10, 0, 0}, "s1": {0.2, 10, 0, 0}, "s2": {0.2, 10, 0, 0}, "s3": {0.2, 10, 0, 0}}

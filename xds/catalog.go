@@ -53,6 +53,11 @@ func (s *Server) Serve(targets []*Target) error {
 			now[t.view][r.Type][r.Name] = r.Body
 		}
 	}
+	for _, t := range targets {
+		if s.endpoints[t] == nil && t.inherited != nil {
+			s.endpoints[t] = t.inherited // its cluster may have changed, and then Envoy waits for them
+		}
+	}
 	var errs []error
 	for view, types := range now {
 		var changes []discovery.Change
@@ -67,6 +72,11 @@ func (s *Server) Serve(targets []*Target) error {
 			continue
 		}
 		s.published[view] = types
+	}
+	for _, t := range s.targets {
+		if !slices.Contains(targets, t) {
+			t.tap.watch(t, nil) // whoever it has missed may be in the pool again
+		}
 	}
 	maps.DeleteFunc(s.endpoints, func(t *Target, _ []byte) bool { return !slices.Contains(targets, t) })
 	s.targets = slices.Clone(targets)

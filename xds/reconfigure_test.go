@@ -299,3 +299,45 @@ func TestClientsAreAskedToConnectAnew(t *testing.T) {
 	g.stays(t)
 	visit(t, s.Server, "edge-2", insecure.NewCredentials()).served(t)
 }
+
+// A node's id counts as it was sent, however it is shown.
+func TestNodeIDsMayHaveBlanks(t *testing.T) {
+	s := serve(t, Options{Nodes: []string{"edge *"}})
+	_, members := backends(t, 1)
+	envoyTarget(t, s.Server, EnvoyOptions{}, members)
+	g := visit(t, s.Server, "edge 1", insecure.NewCredentials())
+	g.served(t)
+	_ = g.loads.Send(&lrsv3.LoadStatsRequest{Node: g.node})
+	if _, err := visit(t, s.Server, "edge_1", insecure.NewCredentials()).period(); status.Code(err) != codes.PermissionDenied {
+		t.Errorf("another node reports: %v", err)
+	}
+	until(t, 5*time.Second, func() error {
+		if nodes := s.Nodes(); len(nodes) != 1 || nodes[0].ID != "edge 1" || nodes[0].LastReport.IsZero() {
+			return fmt.Errorf("clients %+v", nodes)
+		}
+		return nil
+	})
+}
+
+// Without its listener, a server ends as a whole.
+func TestNothingGoesOnWithoutTheListener(t *testing.T) {
+	s, err := Listen(t.Context(), Options{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(t.Context()) }()
+	_, members := backends(t, 1)
+	envoyTarget(t, s, EnvoyOptions{}, members)
+	g := visit(t, s, "edge-1", insecure.NewCredentials())
+	g.served(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), s.Name()) {
+		t.Errorf("error %v, want one that names %s", err, s.Name())
+	}
+	if n := s.Counters().Streams; n > 0 {
+		t.Errorf("%d streams go on", n)
+	}
+}

@@ -125,9 +125,10 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		served <- err
 	}()
+	var lost error
 	select {
-	case err := <-served:
-		return fmt.Errorf("%s: %w", s.Name(), err)
+	case lost = <-served:
+		served <- nil // the streams that there are end all the same
 	case <-ctx.Done():
 	}
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
@@ -136,7 +137,7 @@ func (s *Server) Run(ctx context.Context) error {
 	go func() { ended <- s.discovery.Shutdown(closing) }()
 	s.grpc.Stop()
 	s.admission.wait()
-	if err := errors.Join(<-ended, s.loads.Shutdown(closing), <-served); err != nil {
+	if err := errors.Join(lost, <-ended, s.loads.Shutdown(closing), <-served); err != nil {
 		return fmt.Errorf("%s: %w", s.Name(), err)
 	}
 	return nil

@@ -112,3 +112,30 @@ func TestOnlyWhoIsServedReports(t *testing.T) {
 		t.Errorf("logged %s", log.String())
 	}
 }
+
+// A pool that has left a cluster for another name misses nobody there any more: who
+// comes back is reported again.
+func TestWhoComesBackUnderAnotherNameIsReported(t *testing.T) {
+	s := serve(t, Options{})
+	_, members := backends(t, 2)
+	before := envoyTarget(t, s.Server, EnvoyOptions{}, members)
+	before.SetBackends(members[:1])
+	carryOut(t, before, plan(1))
+	missed := scorer.NewReport("b2", "lrs:edge-1", time.Now())
+	if !before.tap.take(&missed) {
+		t.Fatal("nobody watches who has left")
+	}
+	after, err := s.EnvoyTarget("web", EnvoyOptions{Cluster: resource.ClusterConfig{Name: "renamed"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after.Succeed(before)
+	if err := s.Serve([]*Target{after}); err != nil {
+		t.Fatal(err)
+	}
+	after.SetBackends(members)
+	carryOut(t, after, plan(1, 1))
+	if after.tap.take(&missed) {
+		t.Error("the report of a member is kept from the pool")
+	}
+}

@@ -55,10 +55,15 @@ type Target struct {
 	view       string
 	tap        *tap
 	statics    []resource.Resource
+	// algorithm is what clients balance by.
+	algorithm scorer.Algorithm
 	// warnings are what no plan changes.
 	warnings []string
 	// basis is what endpoints have to be sent again for when it changes.
 	basis []byte
+	// inherited are the endpoints that a predecessor has published, which are served
+	// until there is a plan.
+	inherited []byte
 
 	mu       sync.Mutex
 	members  []resource.Endpoint
@@ -105,7 +110,7 @@ func (s *Server) EnvoyTarget(pool string, o EnvoyOptions) (*Target, error) {
 			t.warnings = append(t.warnings, "nothing closes the TCP connections of a backend that fails: health_check: {close_connections: true} does")
 		}
 	}
-	t.balancing = o.Balancing
+	t.balancing, t.algorithm = o.Balancing, o.Balancing.Algorithm()
 	t.served, err = resource.NewEnvoy(resource.EnvoyConfig{Pool: pool, Service: t.name, Balancing: o.Balancing})
 	if err != nil {
 		return nil, fmt.Errorf("xds: %w", err)
@@ -120,7 +125,7 @@ func (s *Server) GRPCTarget(pool, service string) (*Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("xds: %w", err)
 	}
-	t := &Target{server: s, pool: pool, name: service, view: viewGRPC, tap: s.tapOf(pool), statics: statics}
+	t := &Target{server: s, pool: pool, name: service, view: viewGRPC, tap: s.tapOf(pool), statics: statics, algorithm: scorer.RoundRobin}
 	for _, r := range statics {
 		if r.Type == resource.ClusterType {
 			t.basis = r.Body
@@ -174,6 +179,9 @@ func (t *Target) Succeed(before *Target) {
 	case !before.balancing.Same(t.balancing):
 	case before.pool == t.pool:
 		t.served, t.last, t.remember = before.served, before.last, before.remember
+		if t.inherited = before.body; t.inherited == nil {
+			t.inherited = before.inherited
+		}
 	case before.remember:
 		t.served.Recall(before.served.Memory())
 		t.remember = true
@@ -194,7 +202,7 @@ func (t *Target) known() []resource.Endpoint {
 // Apply implements tuner.Target. It publishes and does not wait for clients: who
 // has not taken what it was sent some time later is an error of the next call.
 func (t *Target) Apply(ctx context.Context, p scorer.Plan) (scorer.InForce, error) {
-	out := scorer.InForce{Origin: originOf(t.view)}
+	out := t.unknown()
 	if len(p.Decisions) == 0 {
 		return out, nil // before the first plan nothing is known that would be better than what clients have
 	}
@@ -209,6 +217,12 @@ func (t *Target) Apply(ctx context.Context, p scorer.Plan) (scorer.InForce, erro
 		return inForce, err
 	}
 	return inForce, t.trouble()
+}
+
+// unknown is what is in force as far as no plan decides it. A pool that did not know
+// the algorithm would believe latency where it shows queues.
+func (t *Target) unknown() scorer.InForce {
+	return scorer.InForce{Origin: originOf(t.view), Algorithm: t.algorithm}
 }
 
 // pulse lets ejected backends take work for a moment. All pulses of a plan have the
@@ -241,14 +255,14 @@ func (t *Target) publish(p scorer.Plan) (scorer.InForce, error) {
 	t.tap.watch(t, t.departed.names())
 	t.mu.Unlock()
 	if !joined {
-		return scorer.InForce{}, fmt.Errorf("%s: %w", t.Name(), errNoMembers)
+		return t.unknown(), fmt.Errorf("%s: %w", t.Name(), errNoMembers)
 	}
 	t.serving.Lock()
 	served, err := t.served.Update(resource.Update{Plan: p, Kind: p.Kind, Endpoints: members, Departed: departed})
 	t.remember = t.remember || err == nil
 	t.serving.Unlock()
 	if err != nil {
-		return scorer.InForce{}, fmt.Errorf("%s: %w", t.Name(), err)
+		return t.unknown(), fmt.Errorf("%s: %w", t.Name(), err)
 	}
 	t.last = p
 	out := served.InForce
@@ -281,8 +295,9 @@ func (t *Target) trouble() error {
 	if watching == 0 {
 		return fmt.Errorf("%s: %w", t.Name(), t.unwatched(t.server.discovery.Connected(t.view)))
 	}
+	now := time.Now()
 	list = slices.DeleteFunc(list, func(w discovery.Watch) bool {
-		return w.Rejected == nil && (!w.Due || time.Since(w.Requested) <= answerTime || time.Since(t.sent) <= answerTime)
+		return w.Rejected == nil && (!w.Due || now.Sub(silentSince(w, t.sent)) <= answerTime)
 	})
 	slices.SortFunc(list, func(a, b discovery.Watch) int {
 		return cmp.Or(strings.Compare(a.Node, b.Node), strings.Compare(a.Peer, b.Peer))
@@ -292,10 +307,24 @@ func (t *Target) trouble() error {
 		if w.Rejected != nil {
 			errs = append(errs, fmt.Errorf("%s: node %s rejects its endpoints: %s", t.Name(), w.Node, w.Rejected.Error))
 		} else {
-			errs = append(errs, fmt.Errorf("%s: node %s has not answered for %s", t.Name(), w.Node, time.Since(t.sent).Round(time.Second)))
+			errs = append(errs, fmt.Errorf("%s: node %s has not answered for %s", t.Name(), w.Node, now.Sub(silentSince(w, t.sent)).Round(time.Second)))
 		}
 	}
 	return errors.Join(firstOf(errs)...)
+}
+
+// silentSince is since when a client that is due has said nothing, of a target whose
+// endpoints were published last at a time. A client that does not answer is sent
+// nothing more, however often they are published after that.
+func silentSince(w discovery.Watch, published time.Time) time.Time {
+	since := published
+	if !w.Unanswered.IsZero() {
+		since = w.Unanswered
+	}
+	if w.Requested.After(since) {
+		return w.Requested
+	}
+	return since
 }
 
 // unwatched is why nobody asks for the target's endpoints. Names that nobody has
@@ -338,7 +367,7 @@ func (s *Server) Nodes() []Node {
 	}
 	var out []Node
 	for _, n := range s.discovery.Nodes() {
-		out = append(out, Node{NodeStatus: n, LastReport: reports[n.ID]})
+		out = append(out, Node{NodeStatus: n, LastReport: reports[loadstats.Printable(n.ID)]})
 	}
 	return out
 }

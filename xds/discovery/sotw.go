@@ -20,7 +20,9 @@ func (w *watch) sotw(r *request, s *stream, names int, now time.Time) error {
 	}
 	switch {
 	case first:
-		w.claim = string(r.version)
+		if len(r.version) == versionLength { // a longer one is nothing of ours, and not to be kept
+			w.claim = string(r.version)
+		}
 		w.repeatable = true
 	case w.inFlight != nil && r.rejected:
 		w.nacked(shorten(r.complaint), now)

@@ -25,6 +25,7 @@ type stream struct {
 
 	mu      sync.Mutex
 	client  *client // nil before the first request
+	left    bool    // nothing is taken any more
 	watches [kinds]*watch
 	// base is the snapshot that goes out as long as clusters or listeners of it
 	// are in flight.
@@ -201,10 +202,12 @@ func (s *stream) settled(in *snapshot) bool {
 	return true
 }
 
-// leave forgets the stream.
+// leave forgets the stream. A request may be on its way still: nobody would take back
+// what it subscribes to.
 func (s *stream) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.left = true
 	for _, w := range s.watches {
 		if w != nil && w.sub != nil {
 			w.topic.leave(s, w.sub)

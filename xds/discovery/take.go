@@ -41,6 +41,9 @@ func (s *stream) take(ctx context.Context, message []byte, now time.Time) error 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.left {
+		return status.Error(codes.Canceled, "xds: the stream has ended")
+	}
 	w := s.watches[k]
 	if w == nil {
 		w = &watch{kind: k, delta: s.delta, topic: s.client.view.topics[k]}

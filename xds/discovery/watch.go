@@ -1,6 +1,9 @@
 package discovery
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // watch is one stream's dealings with one type. The stream's mu guards it.
 type watch struct {
@@ -24,6 +27,8 @@ type watch struct {
 	// was sent.
 	inFlight *image
 	flying   *subscription
+	// sentAt is when inFlight was sent.
+	sentAt time.Time
 	// refusals are what the client has rejected, nil if it never has.
 	refusals *refusals
 	// rejected is whether its last answer was a NACK.
@@ -103,7 +108,7 @@ func (w *watch) image(to *holding, in *snapshot) *image {
 		w.held = to
 		return nil
 	}
-	w.inFlight, w.flying, w.nonce = img, w.sub, img.nonce
+	w.inFlight, w.flying, w.nonce, w.sentAt = img, w.sub, img.nonce, time.Now()
 	w.refusals.sent()
 	w.repeatable, w.repeating = !w.repeating, false
 	w.status.Sent = to.version

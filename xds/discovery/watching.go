@@ -19,6 +19,10 @@ type Watch struct {
 	Rejected *Rejection
 	// Requested is when the last request for the type came.
 	Requested time.Time
+	// Unanswered is when the response was sent that the client has neither
+	// acknowledged nor rejected yet; zero if there is none. Nothing more of the type
+	// is sent before it does.
+	Unanswered time.Time
 
 	version uint64
 	has     bool
@@ -113,6 +117,9 @@ func (s *stream) watching(k kind, shall stamp, to *holding) (Watch, bool) {
 		return Watch{}, false
 	}
 	out := Watch{Node: s.client.id, Peer: s.client.peer, Requested: w.status.Requested}
+	if w.inFlight != nil {
+		out.Unanswered = w.sentAt
+	}
 	if to != nil && w.held != nil && w.held.sum == to.sum {
 		out.version, out.has = shall.version, shall.standing == present
 		return out, true

@@ -69,6 +69,17 @@ func TestWatching(t *testing.T) {
 		check("rejected together", map[string]string{
 			"a": "n1 due rejects: one of you", "b": "n1 has one due", "c": "n1 due rejects: one of you",
 		})
+		since := s.Watching(testView, endpointType, "a")[0].Unanswered
+		if !since.IsZero() {
+			t.Errorf("unanswered since %v with nothing to answer", since)
+		}
+		l.next()
+		since = s.Watching(testView, endpointType, "a")[0].Unanswered
+		publish(t, s, change(endpointType, res("a", "5"), res("b", "5"), res("c", "5")))
+		l.expect()
+		if got := s.Watching(testView, endpointType, "a")[0].Unanswered; since.IsZero() || got != since {
+			t.Errorf("unanswered since %v, and after a new version since %v", since, got)
+		}
 		l.hangUp()
 		check("gone", map[string]string{"a": ""})
 	})

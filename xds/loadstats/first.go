@@ -8,9 +8,10 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// first waits for a stream's first report, which says who reports. A stream that
-// is opened and says nothing would else hold its place for ever.
-func (s *Server) first(wire grpc.ServerStream) (Node, *request, error) {
+// first waits for a stream's first report, which says who reports; the id is as it
+// was sent. A stream that is opened and says nothing would else hold its place for
+// ever.
+func (s *Server) first(wire grpc.ServerStream) (_ Node, id string, _ *request, _ error) {
 	in := &request{limit: s.options.MaxMessage, wantNode: true}
 	// RecvMsg ends with the RPC, and not before: it cannot be waited for here.
 	s.began()
@@ -24,15 +25,15 @@ func (s *Server) first(wire grpc.ServerStream) (Node, *request, error) {
 	select {
 	case err := <-received:
 		if err != nil {
-			return Node{}, nil, err
+			return Node{}, "", nil, err
 		}
 	case <-patience.C:
-		return Node{}, nil, status.Errorf(codes.DeadlineExceeded, "load reports: none within %v", s.options.FirstRequest)
+		return Node{}, "", nil, status.Errorf(codes.DeadlineExceeded, "load reports: none within %v", s.options.FirstRequest)
 	}
-	node, err := decodeNode(in.node)
+	node, id, err := decodeNode(in.node)
 	if err != nil {
-		return Node{}, nil, status.Error(codes.InvalidArgument, err.Error())
+		return Node{}, "", nil, status.Error(codes.InvalidArgument, err.Error())
 	}
 	in.wantNode, in.node = false, nil
-	return node, in, nil
+	return node, id, in, nil
 }

@@ -13,7 +13,7 @@ import (
 
 // Node says who reports.
 type Node struct {
-	// ID and Cluster are the data plane's own words, made printable.
+	// ID and Cluster are the data plane's own words, made [Printable].
 	ID, Cluster string
 	// UserAgent is the program, "envoy" or "gRPC Go".
 	UserAgent string
@@ -33,23 +33,25 @@ func (n *Node) grpc() bool { return strings.HasPrefix(strings.ToLower(n.UserAgen
 // maxName is as much of a data plane's name as is shown.
 const maxName = 128
 
-func decodeNode(raw []byte) (Node, error) {
+// decodeNode returns the node and its id as it was sent.
+func decodeNode(raw []byte) (node Node, id string, err error) {
 	if raw == nil {
-		return Node{}, errors.New("the first load report of a stream has no node")
+		return Node{}, "", errors.New("the first load report of a stream has no node")
 	}
 	var n corev3.Node
 	if err := proto.Unmarshal(raw, &n); err != nil {
-		return Node{}, fmt.Errorf("node of a load report: %w", err)
+		return Node{}, "", fmt.Errorf("node of a load report: %w", err)
 	}
 	return Node{
-		ID: printable(n.GetId()), Cluster: printable(n.GetCluster()),
-		UserAgent:   printable(n.GetUserAgentName()),
+		ID: Printable(n.GetId()), Cluster: Printable(n.GetCluster()),
+		UserAgent:   Printable(n.GetUserAgentName()),
 		allClusters: slices.Contains(n.GetClientFeatures(), "envoy.lrs.supports_send_all_clusters"),
-	}, nil
+	}, n.GetId(), nil
 }
 
-// printable keeps a foreign name from breaking logs, tables and metrics.
-func printable(name string) string {
+// Printable is how a [Node] shows a data plane's own words, so that a foreign name
+// breaks no logs, tables and metrics.
+func Printable(name string) string {
 	if len(name) > maxName {
 		name = name[:maxName] + "…"
 	}

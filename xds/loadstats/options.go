@@ -30,7 +30,7 @@ type Options struct {
 	// clusters. It saves traffic where a data plane has many others, and misses
 	// a cluster whose EDS service name alone is mapped.
 	ByName bool
-	// Admit may refuse a data plane by its node id; the context has the gRPC peer.
+	// Admit may refuse a data plane by its node id as it was sent; the context has the gRPC peer.
 	// Default: all are admitted.
 	Admit func(ctx context.Context, node string) error
 	// MaxStreams bounds the streams that are open at once; one more is refused

@@ -21,10 +21,11 @@ func TestReportsGoOnTogether(t *testing.T) {
 	} {
 		t.Run(tt.interval.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, err := New(Options{Interval: tt.interval})
+				s, err := New(Options{Interval: minInterval})
 				if err != nil {
 					t.Fatal(err)
 				}
+				s.SetInterval(tt.interval) // the newest counts
 				from := read(t, s, "ws")
 				rest := time.NewTimer(time.Second)
 				<-rest.C

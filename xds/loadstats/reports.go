@@ -89,8 +89,7 @@ func (r reports) Run(ctx context.Context, out chan<- scorer.Report) error {
 	defer r.server.readers.leave(r.pool, me)
 	// A hundred data planes would wake the pool five hundred times a second, which
 	// costs more than the reports do. The first one after a silence goes on at once.
-	length := min(r.server.options.Interval/4, longestPause)
-	pause := time.NewTimer(length)
+	pause := time.NewTimer(longestPause)
 	defer pause.Stop()
 	var room []scorer.Report
 	for {
@@ -103,7 +102,7 @@ func (r reports) Run(ctx context.Context, out chan<- scorer.Report) error {
 		if room, ok = r.deliver(ctx, me, room, out); !ok {
 			return nil
 		}
-		pause.Reset(length)
+		pause.Reset(min(r.server.interval.get()/4, longestPause))
 		select {
 		case <-ctx.Done():
 			return nil

@@ -69,12 +69,12 @@ func (s *Server) serve(wire grpc.ServerStream) error {
 		return err
 	}
 	defer s.leave()
-	node, in, err := s.first(wire)
+	node, id, in, err := s.first(wire)
 	if err != nil {
 		return ended(err)
 	}
 	if s.options.Admit != nil {
-		if err := s.options.Admit(wire.Context(), node.ID); err != nil {
+		if err := s.options.Admit(wire.Context(), id); err != nil {
 			return status.Errorf(codes.PermissionDenied, "load reports: node %q is not admitted: %v", node.ID, err)
 		}
 	}

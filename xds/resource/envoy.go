@@ -68,7 +68,7 @@ func (v *Envoy) Memory() Memory {
 // Update.
 func (v *Envoy) Recall(m Memory) {
 	v.weigher.recall(m)
-	v.filler = m.Filler
+	v.filler = m.sane().Filler
 }
 
 // Update returns what is to be served. An error names the pool and the backends
@@ -158,7 +158,7 @@ func filler(weights []int, before uint32) uint32 {
 func (v *Envoy) inForce(decisions []scorer.Decision, weighed weighed) scorer.InForce {
 	balancing := v.weigher.balancing
 	out := scorer.InForce{
-		Algorithm: balancing.algorithm(),
+		Algorithm: balancing.Algorithm(),
 		Warnings:  balancing.warnings(),
 		Shares:    make([]scorer.Share, len(decisions)),
 	}

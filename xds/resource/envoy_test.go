@@ -319,7 +319,9 @@ func TestRecallServesTheSameAfterARestart(t *testing.T) {
 func TestRecallLeavesOutNonsense(t *testing.T) {
 	v := envoyOf(t, DefaultBalancing())
 	v.Recall(Memory{Policy: LeastRequest, Bias: 1, Weights: map[string]int{"b1": -4, "b2": 0, "b3": math.MaxInt64}, Filler: math.MaxUint32, Unequal: true})
-	update(t, v, Update{Plan: planOf(4, 2, 1), Kind: scorer.KindRequests, Endpoints: endpointsOf(3)})
+	p := planOf(4, 2, 1)
+	p.Decisions[2].State, p.Decisions[2].Weight = scorer.StateDraining, 0 // has the filler for a weight
+	update(t, v, Update{Plan: p, Kind: scorer.KindRequests, Endpoints: endpointsOf(3)})
 }
 
 func TestMassDisconnectIsPushed(t *testing.T) {

@@ -65,10 +65,10 @@ func (b Balancing) Same(other Balancing) bool {
 	return errB == nil && errOther == nil && b == other
 }
 
-// algorithm is the policy in the words of the law.
-func (b Balancing) algorithm() scorer.Algorithm {
+// Algorithm is the policy in the words of the law.
+func (b Balancing) Algorithm() scorer.Algorithm {
 	switch b.Policy {
-	case LeastRequest:
+	case LeastRequest, "":
 		return scorer.LeastRequest
 	case Random, ClientSideWeightedRoundRobin:
 		return scorer.FixedWeights

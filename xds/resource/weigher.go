@@ -131,7 +131,7 @@ func (w *weigher) weigh(p scorer.Plan, kind scorer.Kind) (weighed, error) {
 	if w.equality.ordered {
 		p.Law = scorer.LawStatic // whose shares are not grouped: a pin means what it says
 	}
-	rounded := w.rounder.Round(p, w.balancing.algorithm())
+	rounded := w.rounder.Round(p, w.balancing.Algorithm())
 	out.weights, out.shares = rounded.Weights, rounded.Shares
 	normalize(out.shares)
 	clear(w.last)

@@ -64,6 +64,7 @@ func (v *validator) envoy(path string, p *Pool, e *Envoy, steered map[string]str
 		cluster = p.Name
 	}
 	v.unique(steered, path, "target", "envoy cluster "+cluster)
+	v.reportedOnce(steered, path, p.Name, "envoy cluster "+cluster, "grpc service "+cluster)
 	if at := path + ".bias"; v.usable(at) && (e.Bias < 0 || e.Bias > 10) {
 		v.fail(at, "Envoy's default is 1", "must be 0 to 10, is %v", e.Bias)
 	}
@@ -95,6 +96,17 @@ func (v *validator) grpc(path string, p *Pool, g *GRPC, steered map[string]strin
 		service = p.Name
 	}
 	v.unique(steered, path, "target", "grpc service "+service)
+	v.reportedOnce(steered, path, p.Name, "grpc service "+service, "envoy cluster "+service)
+}
+
+// reportedOnce refuses that Envoys know one pool by a name and gRPC clients another
+// one: the name is all that their load reports say of the pool.
+func (v *validator) reportedOnce(steered map[string]string, path, pool, target, other string) {
+	const of = "load reports of "
+	steered[of+target] = pool
+	if owner, there := steered[of+other]; there && owner != pool && v.usable(path) {
+		v.fail(path, "choose another name", "has the name of %s of pool %s: their load reports could not be told apart", other, owner)
+	}
 }
 
 // endpoints checks that backends can be told to Envoy and gRPC, which resolve no

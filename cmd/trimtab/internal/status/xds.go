@@ -44,9 +44,12 @@ type NodeType struct {
 	// for everything.
 	Subscribed int  `json:"subscribed"`
 	Wildcard   bool `json:"wildcard"`
-	// VersionSent and VersionAcked are those sent and acknowledged last.
+	// VersionSent and VersionAcked are those sent and acknowledged last. A client that
+	// has connected with everything has been sent nothing.
 	VersionSent  string `json:"version_sent"`
 	VersionAcked string `json:"version_acked"`
+	// Due is that it has yet to take what is published, and has not refused that.
+	Due bool `json:"due"`
 	// Nack is null as long as the client takes what it is sent.
 	Nack *Nack `json:"nack"`
 }
@@ -95,7 +98,7 @@ func FromNodes(listen string, nodes []xds.Node, now time.Time) *XDS {
 func nodeType(t *discovery.TypeStatus) NodeType {
 	out := NodeType{
 		Type: TypeName(t.TypeURL), Protocol: "sotw", Subscribed: t.Subscribed, Wildcard: t.Wildcard,
-		VersionSent: t.Sent, VersionAcked: t.Acked,
+		VersionSent: t.Sent, VersionAcked: t.Acked, Due: t.Due,
 	}
 	if t.Delta {
 		out.Protocol = "delta"

@@ -94,7 +94,7 @@ func watches(types []NodeType) string {
 		}
 		s.names += t.Subscribed
 		s.all = s.all || t.Wildcard
-		if t.VersionSent != t.VersionAcked {
+		if t.Due || t.Nack != nil {
 			s.behind++
 		}
 	}

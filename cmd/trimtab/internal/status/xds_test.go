@@ -34,9 +34,9 @@ func clients() *XDS {
 			NodeStatus: discovery.NodeStatus{
 				ID: "client-日本", UserAgent: "gRPC Go 1.85.0", View: "grpc", Peer: "10.0.0.8:40113", Connected: now.Add(-50 * time.Hour),
 				Types: []discovery.TypeStatus{
-					{TypeURL: resourcev3.ListenerType, Stream: 2, Subscribed: 1, Sent: "3", Acked: "3"},
+					{TypeURL: resourcev3.ListenerType, Stream: 2, Subscribed: 1, Acked: "3"}, // as it was when it came
 					{TypeURL: resourcev3.EndpointType, Stream: 2, Subscribed: 1, Sent: "4", Acked: "4"},
-					{TypeURL: resourcev3.EndpointType, Stream: 3, Subscribed: 1, Sent: "4", Acked: "4"},
+					{TypeURL: resourcev3.EndpointType, Stream: 3, Subscribed: 1, Sent: "4", Acked: "3", InFlight: true, Due: true},
 				},
 			},
 		},
