@@ -36,6 +36,7 @@ func fillSnippet(snippet *resource.SnippetConfig, file, pool string) error {
 	if snippet.Kind == scorer.KindAuto {
 		snippet.Kind = p.Kind
 	}
+	snippet.ReportMetrics = p.Forwarded()
 	snippet.ReportLoad = snippet.ReportLoad && !backendsReport(p)
 	return fillServer(&snippet.Server, file, parsed.XDS)
 }

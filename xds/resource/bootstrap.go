@@ -63,6 +63,8 @@ type SnippetConfig struct {
 	Kind              scorer.Kind
 	Policy            Policy
 	ActiveRequestBias *float64
+	// ReportMetrics are as in [ClusterConfig].
+	ReportMetrics []string
 	// HealthChecked is that the cluster has health checks of its own.
 	HealthChecked bool
 	// StateOfTheWorld asks for whole sets instead of differences.

@@ -331,7 +331,7 @@ func TestEnvoyValidatesEverything(t *testing.T) {
 			return ClusterSnippet(SnippetConfig{Node: node, Server: at, Cluster: "c", Kind: scorer.KindConnections, ActiveRequestBias: new(2.0)})
 		},
 		"snippet for round robin": func() (string, error) {
-			return ClusterSnippet(SnippetConfig{Node: node, Server: at, Cluster: "c", Policy: RoundRobin})
+			return ClusterSnippet(SnippetConfig{Node: node, Server: at, Cluster: "c", Policy: RoundRobin, ReportMetrics: []string{"application_utilization", "named_metrics.*"}})
 		},
 	} {
 		t.Run(label, func(t *testing.T) {

@@ -56,3 +56,14 @@ func (l *PrometheusLoad) Metrics() source.Metrics {
 		Requests: l.Requests, Errors: l.Errors, Latency: l.Latency, Named: maps.Clone(l.Named),
 	}
 }
+
+// Forwarded are the ORCA metrics that Envoys are to pass on.
+func (p Pool) Forwarded() []string {
+	var out []string
+	for _, l := range p.Load {
+		if l.Proxy != nil {
+			out = append(out, l.Proxy.ORCA...)
+		}
+	}
+	return out
+}

@@ -77,6 +77,11 @@ type ORCALoad struct {
 // says so to the reader; where there is none, it is read from HAProxy's statistics
 // page.
 type ProxyLoad struct {
+	// ORCA are metrics that backends put into their answers (endpoint-load-metrics)
+	// and that an Envoy passes on with its counts: cpu_utilization,
+	// application_utilization, mem_utilization, named_metrics.NAME or
+	// named_metrics.*. Default none.
+	ORCA []string `yaml:"orca,omitempty"`
 	// StatsPage is the URL of HAProxy's "stats uri"; empty for none.
 	StatsPage string `yaml:"stats_page,omitempty"`
 	// Backend is HAProxy's name of the backend there. Default: the pool's name.

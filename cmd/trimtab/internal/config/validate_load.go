@@ -29,6 +29,7 @@ func (v *validator) load(path string, p *Pool) {
 		case given[0] == "proxy":
 			v.unique(seen, at+".proxy", "load", "proxy")
 			v.statsPage(at+".proxy", l.Proxy)
+			v.forwarded(at+".proxy.orca", l.Proxy, p)
 		case given[0] == "orca":
 			v.unique(seen, at+".orca", "load", "orca")
 			v.orca(at+".orca", l.ORCA, p)
@@ -75,6 +76,22 @@ func (v *validator) statsPage(path string, l *ProxyLoad) {
 	v.absolute(path+".password_file", l.PasswordFile)
 	if (l.Username == "") != (l.PasswordFile == "") {
 		v.fail(path, "", "username and password_file go together")
+	}
+}
+
+var forwardedForm = regexp.MustCompile(`^(cpu|mem|application)_utilization$|^named_metrics\.(\*|[^*]+)$`)
+
+func (v *validator) forwarded(path string, l *ProxyLoad, p *Pool) {
+	if l == nil || len(l.ORCA) == 0 || !v.usable(path) {
+		return
+	}
+	if !slices.ContainsFunc(p.Targets, func(t Target) bool { return t.Envoy != nil }) {
+		v.fail(path, "write - orca: {} to have them streamed", "needs an envoy target: no other proxy passes reports on")
+	}
+	for i, name := range l.ORCA {
+		if !forwardedForm.MatchString(name) {
+			v.fail(path+"["+strconv.Itoa(i)+"]", "", "%q is none of cpu_utilization, mem_utilization, application_utilization, named_metrics.NAME and named_metrics.*", name)
+		}
 	}
 }
 

@@ -69,7 +69,7 @@ func envoyOptions(c config.Pool, e *config.Envoy) xds.EnvoyOptions {
 		policy = resource.RoundRobin
 	}
 	out := xds.EnvoyOptions{
-		Cluster:   resource.ClusterConfig{Name: e.Cluster, Kind: c.Kind, Policy: policy},
+		Cluster:   resource.ClusterConfig{Name: e.Cluster, Kind: c.Kind, Policy: policy, ReportMetrics: c.Forwarded()},
 		Balancing: resource.Balancing{Policy: policy, ActiveRequestBias: e.Bias},
 	}
 	if e.Bias != 1 {
