@@ -89,11 +89,12 @@ func grpcTarget(t testing.TB, s *Server, members []scorer.Backend) *Target {
 	return target
 }
 
-// shared makes calls until the last ones were shared as wanted, within 2 %.
+// shared makes calls until the last ones were shared as wanted, within 2 % of all
+// calls.
 func shared(t testing.TB, client healthv1.HealthClient, list []*called, want ...float64) {
 	t.Helper()
 	until(t, 20*time.Second, func() error {
-		const calls = 3_000
+		const calls = 10_000
 		before := make([]int64, len(list))
 		for i, c := range list {
 			before[i] = c.calls.Load()
