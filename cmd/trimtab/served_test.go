@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -106,6 +108,7 @@ backend web
     targets:
       - haproxy: {socket: %q}
       - envoy: {policy: round_robin, listener: {address: "127.0.0.1:0"}}
+      - grpc: {service: web}
 xds: {listen: %q}
 state: {path: %q}
 `, in.Socket(), xds, state)
@@ -124,6 +127,11 @@ state: {path: %q}
 		return b > 0 && a > 29*b/10 && a < 31*b/10
 	}
 	r.until(t, "3 to 1 on both", func(d status.Document) bool { return inSync(d) && !equal(weights(t, in)) && three() })
+	// gRPC clients, of which there are none here, would be sent the same.
+	code, out, errs := call(t, "xds", "dump", "--type", "eds", "--view", "grpc", "--server", xds, "-o", "json")
+	if a, b := localityWeights(t, out); code != exitFine || math.Abs(a/b-3) > 0.05 {
+		t.Errorf("gRPC clients get %v to %v (exit code %d): %s%s", a, b, code, out, errs)
+	}
 
 	// A restart under traffic: what Envoy has is what it goes on with.
 	stop := load(t, "http://"+at+"/", 2)
@@ -188,4 +196,32 @@ xds: {listen: %q}
 	if got := ratio(); got < 2.9 || got > 3.1 {
 		t.Errorf("left at %v to 1, want the capacities' 3 to 1", got)
 	}
+}
+
+// localityWeights are those of the servers s1 and s2 in a dump of endpoints as gRPC
+// clients have them.
+func localityWeights(t *testing.T, dump string) (a, b float64) {
+	t.Helper()
+	var document struct {
+		Resources map[string][]struct {
+			Resource struct {
+				Endpoints []struct {
+					Locality            struct{ SubZone string }
+					LoadBalancingWeight float64
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(dump), &document); err != nil {
+		t.Fatalf("%v: %s", err, dump)
+	}
+	weights := map[string]float64{}
+	for _, list := range document.Resources {
+		for _, r := range list {
+			for _, e := range r.Resource.Endpoints {
+				weights[e.Locality.SubZone] = e.LoadBalancingWeight
+			}
+		}
+	}
+	return weights["s1"], weights["s2"]
 }

@@ -19,6 +19,8 @@ type owner struct {
 	// waited counts the ticks that the first step was put off for them.
 	asked, waited int
 	answered      []bool
+	// missed is that a target's not following has been told.
+	missed []bool
 
 	now       Snapshot
 	reported  uint64
@@ -35,7 +37,7 @@ type owner struct {
 func newOwner(t *Tuner) *owner {
 	o := &owner{
 		Tuner: t, pool: t.options.Pool,
-		asked: len(t.workers), answered: make([]bool, len(t.workers)), noted: map[[2]string]string{},
+		asked: len(t.workers), answered: make([]bool, len(t.workers)), missed: make([]bool, len(t.workers)), noted: map[[2]string]string{},
 	}
 	o.now = *t.Snapshot()
 	o.now.Targets = slices.Clone(o.now.Targets)
@@ -124,7 +126,6 @@ func (o *owner) applied(r result) {
 	status := &o.now.Targets[r.index]
 	status.LastApply = r.took
 	status.Applies++
-	was := status.LastError
 	status.InSync, status.LastError = r.err == nil, ""
 	if r.err != nil {
 		status.Failures++
@@ -137,11 +138,20 @@ func (o *owner) applied(r result) {
 		status.InForce = r.inForce
 	}
 	o.pool.Applied(status.Name, r.inForce)
+	o.tell(r.index, status)
+}
+
+// tell says when a target stops following and when it follows again. One that has
+// not followed yet has some time: its clients have to find their way first.
+func (o *owner) tell(index int, status *TargetStatus) {
+	early := status.AppliedSeq == 0 && status.Applies <= grace
 	switch {
-	case was == "" && status.LastError != "":
+	case status.LastError != "" && !o.missed[index] && !early:
+		o.missed[index] = true
 		o.log.Error("target does not follow", "target", status.Name, "error", status.LastError)
 		o.event(Event{Kind: EventTarget, Target: status.Name, Text: "does not follow: " + status.LastError})
-	case was != "" && status.LastError == "":
+	case status.LastError == "" && o.missed[index]:
+		o.missed[index] = false
 		o.log.Info("target follows again", "target", status.Name)
 		o.event(Event{Kind: EventTarget, Target: status.Name, Text: "follows again"})
 	}

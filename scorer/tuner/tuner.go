@@ -17,6 +17,9 @@ const (
 	// patience is how many ticks the first step waits for the targets to say
 	// what is in force, so that it starts from there.
 	patience = 3
+	// grace is how many plans a target may miss before the first that it follows
+	// without anybody being told.
+	grace = 5
 	// reportBuffer is how many reports may wait while the owner steps.
 	reportBuffer = 32
 )
