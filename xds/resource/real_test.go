@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -310,6 +311,33 @@ func TestEnvoyFollowsEndpointsAlone(t *testing.T) {
 			near(t, "70 WebSockets", e.held(), []float64{4, 2, 1}, 2)
 		})
 	}
+}
+
+// Envoy's max_connection_duration is none for WebSockets: who counts on it to have
+// clients connect anew waits for ever, and no cluster or listener of ours has it.
+func TestEnvoyEndsNoWebSocketByAge(t *testing.T) {
+	binary := envoyBinary(t)
+	e := &edge{t: t, control: newControl(t), client: newEdgeClient(), view: viewOf(t, ws)}
+	e.backends = append(e.backends, newBackend(t))
+	e.apply(connections(planOf(1)))
+	snippet, err := ClusterSnippet(SnippetConfig{
+		Node: Node{"edge-1", "edge"}, Server: Server{Address: e.control.addr}, Cluster: "mine", Pool: "ws", Kind: scorer.KindConnections,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const limit = 500 * time.Millisecond
+	aged := strings.Replace(static, "stream_idle_timeout: 0s", "stream_idle_timeout: 0s\n          common_http_protocol_options: {max_connection_duration: 0.5s}", 1)
+	e.start(binary, merged(t, aged, snippet))
+	e.hold(5)
+	opened := time.Now()
+	e.await("four times the limit", func() error {
+		near(t, "held", e.held(), []float64{1}, 0)
+		if left := 4*limit - time.Since(opened); left > 0 {
+			return fmt.Errorf("%v are left", left)
+		}
+		return nil
+	})
 }
 
 // A cluster for every policy, and text for every choice, that Envoy takes without
