@@ -217,7 +217,12 @@ func TestRoundRobinDoesNotDecideForOthers(t *testing.T) {
 	for other, want := range map[Algorithm]struct {
 		law    string
 		advice bool
-	}{LeastRequest: {LawCapacity, false}, LeastConnections: {LawCapacity, false}, RoundRobin: {LawStatic, true}} {
+		silent bool
+	}{
+		LeastRequest: {law: LawCapacity}, LeastConnections: {law: LawCapacity}, RoundRobin: {law: LawStatic, advice: true},
+		// What nothing goes through says nothing.
+		Random: {law: LawStatic, advice: false, silent: true},
+	} {
 		t.Run(string(other), func(t *testing.T) {
 			r := newRig(t, Config{}, equalBackends(2)...)
 			r.algorithm = RoundRobin
@@ -228,6 +233,12 @@ func TestRoundRobinDoesNotDecideForOthers(t *testing.T) {
 				t.Errorf("advice before anything is known: %q", r.plan.Advice)
 			}
 			for range 30 {
+				for _, name := range []string{"s0", "s1"} {
+					if report := NewReport(name, "lrs:edge-1", r.now.Add(time.Second)); !want.silent {
+						report.ByProxy, report.Interval, report.InFlight, report.RPS = true, time.Second, 5, 100
+						r.pool.Observe(report)
+					}
+				}
 				r.step(map[string]seen{"s0": {5, 100, 0, 0}, "s1": {5, 100, 0, 0}})
 			}
 			if r.plan.Law != want.law || (r.plan.Advice != "") != want.advice {

@@ -145,15 +145,24 @@ func (s *signals) age(now time.Time) time.Duration {
 // inFlightBy is what the reporters of a target counted in their last windows, 0
 // when unknown. See [InForce.Origin].
 func (s *signals) inFlightBy(origin string) float64 {
-	beginning, many := strings.CutSuffix(origin, "*")
 	sum := 0.0
 	for i := range s.streams {
-		at := &s.streams[i]
-		if (at.origin == origin || many && strings.HasPrefix(at.origin, beginning)) && isNumber(at.last.inFlight) {
+		if at := &s.streams[i]; isOf(at.origin, origin) && isNumber(at.last.inFlight) {
 			sum += at.last.inFlight
 		}
 	}
 	return sum
+}
+
+// heardBy is whether a reporter of a target has said anything since then.
+func (s *signals) heardBy(origin string, since time.Time) bool {
+	return slices.ContainsFunc(s.streams, func(at stream) bool { return isOf(at.origin, origin) && !at.at.Before(since) })
+}
+
+// isOf is whether a reporter is one of a target's, see [InForce.Origin].
+func isOf(reporter, target string) bool {
+	beginning, many := strings.CutSuffix(target, "*")
+	return reporter == target || many && strings.HasPrefix(reporter, beginning)
 }
 
 // forget drops reporters that were last heard of before then.

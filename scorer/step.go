@@ -135,7 +135,11 @@ func (p *Pool) evidence(t *tally) evidence {
 	p.reported = t.reported || e.awaited
 	e.fixed = len(p.targets) > 0
 	leastConnections := false
+	heard := p.heard()
 	for i := range p.targets {
+		if !heard[i] {
+			continue
+		}
 		a := p.targets[i].inForce.Algorithm
 		e.feedback = e.feedback || a.HasFeedback()
 		e.fixed = e.fixed && a == FixedWeights
@@ -144,6 +148,23 @@ func (p *Pool) evidence(t *tally) evidence {
 	p.judgeThin(kind, leastConnections, t.serving, max(t.proxies, 1))
 	p.capacity.leak = p.leak()
 	return e
+}
+
+// heard is of which targets something is reported: where nothing goes through,
+// nothing can be learned, however it balances. All of them count while nobody is
+// heard of.
+func (p *Pool) heard() []bool {
+	out := make([]bool, len(p.targets))
+	since, some := p.last.Add(-p.config.Limits.StaleAfter), len(p.targets) == 1
+	for t := range out {
+		origin := p.targets[t].inForce.Origin
+		out[t] = len(out) == 1 || slices.ContainsFunc(p.members, func(m *member) bool { return m.signals.heardBy(origin, since) })
+		some = some || out[t]
+	}
+	for t := range out {
+		out[t] = out[t] || !some
+	}
+	return out
 }
 
 // judgeThin finds out whether there is so little in flight that leastconn finds
