@@ -88,6 +88,8 @@ import (
 type capacity struct {
 	leak    float64
 	witness witness
+	// wary is that reports are not trusted where nothing else is known.
+	wary bool
 
 	pace    pace
 	states  []capacityState
@@ -105,6 +107,7 @@ type capacity struct {
 	logs, deviations []float64
 	leads            []float64 // logs of the shares in force
 	offsets          []float64
+	stays            []float64
 	haveSteps        bool
 	// memory is what a predecessor had learned, taken over when recalled says.
 	memory   map[string]Remembered
@@ -127,6 +130,8 @@ type capacityState struct {
 	held    average // in flight
 	latency filter
 	report  *reportState // nil until it has reported
+	// distrust is what wariness has found.
+	distrust distrust
 }
 
 // reportState is what a backend's load reports show.
@@ -197,6 +202,9 @@ func (c *capacity) Weights(now time.Time, in []Observation) []float64 {
 		c.learnFromLatency(in, center, seconds)
 	}
 	c.learnFromReports(now, in, seconds)
+	if c.wary && c.witness == byReports {
+		c.distrustReports(in, seconds)
+	}
 	c.publish(now, in)
 	return c.weights
 }
@@ -225,8 +233,9 @@ func (c *capacity) align(in []Observation) {
 			x = min(max(lead, -maxLog), maxLog)
 		}
 		states[i] = capacityState{
-			held:    newAverage(quietMemory),
-			latency: newFilter(x, latencyDrift, capacitySpread),
+			held:     newAverage(quietMemory),
+			distrust: distrust{stay: newPace(distrustMemory)},
+			latency:  newFilter(x, latencyDrift, capacitySpread),
 		}
 		if r, ok := c.memory[in[i].Backend]; ok {
 			states[i].recall(&r, c.recalled)
@@ -390,6 +399,9 @@ func (c *capacity) publish(now time.Time, in []Observation) {
 			if r.used {
 				published = min(max(r.x-zero, -maxLog), maxLog)
 			}
+		}
+		if c.wary && c.witness == byReports {
+			published = s.distrust.apply(published, s.report != nil && s.report.used)
 		}
 		c.logs[i], c.deviations[i] = published, s.deviation()
 		if in[i].InService {

@@ -44,6 +44,11 @@ type Config struct {
 	Law    string
 	Limits Limits
 	Score  ScoreConfig
+	// Trust believes backends' reports even under round robin, where nothing else
+	// tells capacities. Without it, one whose requests stay far longer than the
+	// others' loses what its reports have earned it. Elsewhere reports have to agree
+	// with what the proxies see anyway.
+	Trust bool
 	// DryRun marks plans as not to be carried out.
 	DryRun bool
 }

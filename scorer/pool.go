@@ -130,6 +130,7 @@ func New(config Config) (*Pool, error) {
 		capacity: newCapacity(), goals: newConnections(), static: &static{},
 		other: newOther(config.Law),
 	}
+	p.capacity.wary = !config.Trust
 	return p, nil
 }
 

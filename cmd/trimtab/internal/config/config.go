@@ -50,6 +50,9 @@ type Pool struct {
 	Score  Score        `yaml:"score"`
 	Law    string       `yaml:"law" oneof:"auto|capacity|static|a58|idle|utilization|orca"`
 	Limits Limits       `yaml:"limits"`
+	// Trust believes load reports even under round robin, where nothing can be held
+	// against them but response times.
+	Trust bool `yaml:"trust"`
 	// Apply false is a dry run: plans are made and shown, nothing is changed.
 	Apply  bool   `yaml:"apply"`
 	OnExit string `yaml:"on_exit" oneof:"keep|restore"`

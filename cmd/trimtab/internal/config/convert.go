@@ -13,7 +13,7 @@ import (
 func (p *Pool) Scorer() scorer.Config {
 	l := p.Limits
 	c := scorer.Config{
-		Name: p.Name, Kind: p.Kind, Law: p.Law, DryRun: !p.Apply,
+		Name: p.Name, Kind: p.Kind, Law: p.Law, DryRun: !p.Apply, Trust: p.Trust,
 		Limits: scorer.Limits{
 			Floor: l.Floor, Ceiling: l.Ceiling, Step: l.Step, Deadband: l.Deadband,
 			StaleAfter: l.StaleAfter, SlowStart: l.SlowStart, MaxEjected: l.MaxEjected,

@@ -97,6 +97,8 @@ func policy(name string, exponent float64) (simulate.Policy, error) {
 	switch name {
 	case "oracle":
 		return simulate.Oracle(), nil
+	case "trusting":
+		return simulate.PoolOf(name, scorer.Config{Trust: true}).Policy(), nil
 	case "capacity", "auto":
 		p := simulate.PoolOf(name, scorer.Config{Law: name})
 		p.Rounder.Exponent = exponent
