@@ -359,15 +359,16 @@ func firstOf(errs []error) []error {
 
 // Nodes are the clients that are connected.
 func (s *Server) Nodes() []Node {
-	reports := map[string]time.Time{}
+	reports := map[string]loadstats.Stream{}
 	for _, r := range s.loads.Status() {
-		if r.LastReport.After(reports[r.Node.ID]) {
-			reports[r.Node.ID] = r.LastReport
+		if r.LastReport.After(reports[r.Node.ID].LastReport) {
+			reports[r.Node.ID] = r
 		}
 	}
 	var out []Node
 	for _, n := range s.discovery.Nodes() {
-		out = append(out, Node{NodeStatus: n, LastReport: reports[loadstats.Printable(n.ID)]})
+		r := reports[loadstats.Printable(n.ID)]
+		out = append(out, Node{NodeStatus: n, LastReport: r.LastReport, Unattributed: r.Unattributed})
 	}
 	return out
 }
@@ -377,4 +378,7 @@ type Node struct {
 	discovery.NodeStatus
 	// LastReport is when it reported load last; zero before it has.
 	LastReport time.Time
+	// Unattributed is how many of the clusters in that report say nothing of
+	// endpoints, so that they count for nothing.
+	Unattributed int
 }

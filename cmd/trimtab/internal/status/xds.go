@@ -30,6 +30,9 @@ type Node struct {
 	ConnectedSeconds Number `json:"connected_seconds"`
 	// LoadReportAgeSeconds is null for a client that has reported no load.
 	LoadReportAgeSeconds Number `json:"load_report_age_seconds"`
+	// LoadReportUnattributed is how many clusters of its newest load report name no
+	// endpoint that is known, and count for nothing.
+	LoadReportUnattributed int `json:"load_report_unattributed"`
 	// Types are what it watches, one for each stream and type; never null.
 	Types []NodeType `json:"types"`
 }
@@ -84,7 +87,7 @@ func FromNodes(listen string, nodes []xds.Node, now time.Time) *XDS {
 	for _, n := range nodes {
 		out := Node{
 			ID: n.ID, Cluster: n.Cluster, View: n.View, UserAgent: n.UserAgent, Peer: n.Peer, Identity: n.Identity,
-			ConnectedSeconds: age(n.Connected, now), LoadReportAgeSeconds: age(n.LastReport, now),
+			ConnectedSeconds: age(n.Connected, now), LoadReportAgeSeconds: age(n.LastReport, now), LoadReportUnattributed: n.Unattributed,
 			Types: make([]NodeType, 0, len(n.Types)),
 		}
 		for i := range n.Types {

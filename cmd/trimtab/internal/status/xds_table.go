@@ -67,6 +67,10 @@ func (t table) more(n *Node) {
 	if n.Identity != "" {
 		t.paragraph(indent, indent, printable.Line("certificate of "+n.Identity))
 	}
+	if n.LoadReportUnattributed > 0 {
+		t.paragraph(indent, indent, fmt.Sprintf("its load report tells nothing of the backends of %s: it sums up zones, or reports other addresses than it is sent",
+			count(n.LoadReportUnattributed, "cluster")))
+	}
 	for _, k := range n.Types {
 		if k.Nack != nil {
 			t.paragraph(indent, indent, printable.Line(fmt.Sprintf("REJECTS %s version %s since %s UTC: %s",

@@ -28,7 +28,7 @@ func clients() *XDS {
 					}},
 				},
 			},
-			LastReport: now.Add(-200 * time.Millisecond),
+			LastReport: now.Add(-200 * time.Millisecond), Unattributed: 2,
 		},
 		{
 			NodeStatus: discovery.NodeStatus{
