@@ -16,9 +16,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/trimtab-lb/trimtab/scorer"
 )
 
 // version is set when a release is built.
@@ -51,6 +54,8 @@ type commands struct {
 	Check  checkCommand  `cmd:"" help:"Validate a configuration file and print what it means."`
 	Status statusCommand `cmd:"" help:"Show what a running trimtab does and why."`
 	Events eventsCommand `cmd:"" help:"Show what happened, and with -f what happens."`
+	Record recordCommand `cmd:"" help:"Record what a pool is told and decides, for replay."`
+	Replay replayCommand `cmd:"" help:"Show what another law, or other settings, would have decided on a recording."`
 
 	Pin      pinCommand      `cmd:"" group:"Orders:" help:"Give a backend one weight that nothing moves."`
 	Unpin    unpinCommand    `cmd:"" group:"Orders:" help:"Take a pin back."`
@@ -79,7 +84,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Name("trimtab"),
 		kong.Description("Keeps the weights of HAProxy and Envoy true to what their servers can do."),
 		kong.Writers(stdout, stderr),
-		kong.Vars{"xds_server": defaultXDSServer},
+		kong.Vars{"xds_server": defaultXDSServer, "laws": strings.Join(scorer.Laws(), ", ")},
 		kong.Exit(func(c int) { exited, code = true, c }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)

@@ -45,6 +45,7 @@ func TestReadmeCommandsRun(t *testing.T) {
 	yaml := strings.ReplaceAll(blocks(t, "yaml")[0], "/run/haproxy/admin.sock", in.Socket())
 	r := start(t, yaml[strings.Index(yaml, "pools:\n")+len("pools:\n"):])
 	r.until(t, "steering", steering)
+	recording := filepath.Join(t.TempDir(), "web.jsonl")
 	ran := 0
 	for _, block := range blocks(t, "sh") {
 		for line := range strings.Lines(block) {
@@ -57,7 +58,7 @@ func TestReadmeCommandsRun(t *testing.T) {
 			switch args[1] {
 			case "run": // runs already, by start
 				continue
-			case "status", "drain", "undrain", "pin", "freeze", "dry-run", "events":
+			case "status", "drain", "undrain", "pin", "freeze", "dry-run", "events", "record":
 				args = append(args, "--addr", r.addr)
 			case "attach":
 				if args[len(args)-1] == "--apply" {
@@ -65,7 +66,8 @@ func TestReadmeCommandsRun(t *testing.T) {
 				}
 				args = append(args, "--watch", "2s")
 			}
-			names := strings.NewReplacer("/run/haproxy/admin.sock", in.Socket(), "trimtab.yaml", r.config)
+			names := strings.NewReplacer("/run/haproxy/admin.sock", in.Socket(), "trimtab.yaml", r.config,
+				"web.jsonl", recording, "60s", "2s")
 			for i := range args {
 				args[i] = names.Replace(args[i])
 			}
@@ -74,7 +76,7 @@ func TestReadmeCommandsRun(t *testing.T) {
 			}
 		}
 	}
-	if ran < 11 {
+	if ran < 14 {
 		t.Errorf("%d commands of the README were run", ran)
 	}
 }

@@ -102,7 +102,7 @@ func (o *owner) command(c Command) commanded {
 		return commanded{err: err}
 	}
 	o.now.Orders = orders
-	o.pool.SetOrders(orders.Clone())
+	o.model.setOrders(orders.Clone())
 	o.log.Info("order", "order", c.String(), "who", c.Order.Who, "why", c.Order.Why)
 	o.event(Event{
 		Kind: EventOrder, Backend: c.Backend, Who: c.Order.Who, Text: c.String() + " " + c.Order.String(),

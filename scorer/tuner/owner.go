@@ -12,7 +12,7 @@ import (
 // owner is the one goroutine that touches the pool.
 type owner struct {
 	*Tuner
-	pool *scorer.Pool
+	model *model
 	// current are the pool's backends, as they were delivered.
 	current []scorer.Backend
 	// asked counts the targets that have not yet said what is in force;
@@ -36,13 +36,12 @@ type owner struct {
 
 func newOwner(t *Tuner) *owner {
 	o := &owner{
-		Tuner: t, pool: t.options.Pool,
+		Tuner: t, model: newModel(&t.options),
 		asked: len(t.workers), answered: make([]bool, len(t.workers)), missed: make([]bool, len(t.workers)), noted: map[[2]string]string{},
 	}
 	o.now = *t.Snapshot()
 	o.now.Targets = slices.Clone(o.now.Targets)
 	o.remembered = o.now.Started
-	o.pool.SetOrders(o.now.Orders.Clone())
 	if len(t.options.Backends) > 0 {
 		o.setBackends(t.options.Backends)
 	}
@@ -56,6 +55,7 @@ func (o *owner) run(ctx context.Context) {
 	}
 	ticker := time.NewTicker(o.options.Tick)
 	defer ticker.Stop()
+	defer o.model.end()
 	for {
 		select {
 		case <-ctx.Done():
@@ -72,6 +72,8 @@ func (o *owner) run(ctx context.Context) {
 			}
 		case b := <-o.backends:
 			o.setBackends(b)
+		case c := <-o.Tuner.taps:
+			o.model.change(c)
 		case r := <-o.Tuner.probed:
 			o.probed(r)
 		case r := <-o.results:
@@ -80,6 +82,7 @@ func (o *owner) run(ctx context.Context) {
 		case now := <-ticker.C:
 			o.step(now)
 			o.publish()
+			o.model.admit()
 			if every := o.options.MemoryEvery; every > 0 && (o.stirred || now.Sub(o.remembered) >= every) {
 				o.remember()
 			}
@@ -92,7 +95,7 @@ func (o *owner) observe(r scorer.Report) {
 	if r.At.After(o.newest) {
 		o.newest = r.At
 	}
-	if !o.pool.Observe(r) && len(o.current) > 0 {
+	if !o.model.observe(r) && len(o.current) > 0 {
 		o.unmatched++
 		if o.unmatched == 1 {
 			o.log.Warn("report of a backend that is not in the pool", "backend", r.Backend, "origin", r.Origin)
@@ -101,12 +104,12 @@ func (o *owner) observe(r scorer.Report) {
 }
 
 func (o *owner) setBackends(b []scorer.Backend) {
-	o.pool.SetBackends(b)
+	o.model.setBackends(b)
 	o.current = b
 	// What a target has of those that are new may have been said before.
 	for i := range o.now.Targets {
 		if t := &o.now.Targets[i]; len(t.InForce.Shares) > 0 {
-			o.pool.Applied(t.Name, t.InForce)
+			o.model.setInForce(t.Name, t.InForce)
 		}
 	}
 }
@@ -114,7 +117,7 @@ func (o *owner) setBackends(b []scorer.Backend) {
 func (o *owner) remember() {
 	o.remembered, o.stirred = time.Now(), false
 	if o.options.OnMemory != nil && o.now.Plan.Seq > 0 {
-		o.options.OnMemory(o.pool.Memory())
+		o.options.OnMemory(o.model.pool.Memory())
 	}
 }
 
@@ -137,7 +140,7 @@ func (o *owner) applied(r result) {
 		o.compareInForce(status.Name, &status.InForce, &r.inForce)
 		status.InForce = r.inForce
 	}
-	o.pool.Applied(status.Name, r.inForce)
+	o.model.setInForce(status.Name, r.inForce)
 	o.tell(r.index, status)
 }
 
@@ -195,7 +198,7 @@ func (o *owner) step(now time.Time) {
 		o.observe(<-o.reports)
 	}
 	began := time.Now()
-	plan := o.pool.Step(now)
+	plan := o.model.step(now)
 	o.now.StepTime = time.Since(began)
 	o.count(o.now.Plan.Decisions, plan.Decisions)
 	if o.now.Plan.Law != plan.Law && o.now.Plan.Seq > 0 {

@@ -91,7 +91,7 @@ func (o *owner) probe(plan scorer.Plan) {
 }
 
 func (o *owner) probed(r probed) {
-	o.pool.Probed(time.Now(), r.backend, r.err == nil)
+	o.model.probed(time.Now(), r.backend, r.err == nil)
 	if r.err != nil {
 		o.log.Debug("health request", "backend", r.backend, "error", r.err)
 	}

@@ -5,6 +5,7 @@
 //	                       ▼   Observe … every tick Step → Plan
 //	Target ◀── newest plan only, one goroutine each ──┘
 //	   └─▶ InForce, error ──▶ owner ──▶ Snapshot (atomic pointer)
+//	                            └─────▶ Recording, while somebody records
 //
 // A slow or dead source or target never delays another: each has its own
 // goroutine, a target that is still busy is given the newest plan when it is

@@ -46,6 +46,9 @@ type Options struct {
 	Name string
 	// Orders are those in force at the start.
 	Orders scorer.Orders
+	// Memory is what a predecessor knew, for the pool to recall when Run begins;
+	// nil without one.
+	Memory *scorer.Memory
 	// OnEvent, when set, is called by the owner; it must return at once.
 	OnEvent func(Event)
 	// OnMemory, when set, is called by the owner with what a successor can use:
@@ -89,6 +92,7 @@ type Tuner struct {
 	results  chan result
 	commands chan command
 	probed   chan probed
+	taps     chan tapChange
 	probes   *probes       // nil without a prober
 	ended    chan struct{} // closed when the owner has ended
 	inputs   []*input
@@ -117,6 +121,7 @@ func New(options Options) *Tuner {
 		results:  make(chan result),
 		commands: make(chan command),
 		probed:   make(chan probed),
+		taps:     make(chan tapChange),
 		ended:    make(chan struct{}),
 	}
 	if options.Prober != nil {

@@ -77,6 +77,12 @@ func (c Client) Stream(ctx context.Context, path string, each func(data []byte) 
 	})
 }
 
+// Read hands what is at a path to read as it comes, until the server ends it, ctx ends
+// or read returns.
+func (c Client) Read(ctx context.Context, path string, read func(io.Reader) error) error {
+	return c.do(ctx, http.MethodGet, path, nil, read)
+}
+
 func (c Client) decode(r io.Reader, out any) error {
 	if err := json.NewDecoder(io.LimitReader(r, maxAnswer)).Decode(out); err != nil {
 		return fmt.Errorf("the answer is not trimtab's: %w", err)

@@ -16,6 +16,7 @@ import (
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/state"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/token"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/web"
+	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
 	"github.com/trimtab-lb/trimtab/xds"
 )
@@ -115,7 +116,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	handler, err := web.New(web.Options{
 		Snapshots: d.fleet.Snapshots, Polls: d.fleet.Polls,
 		Proxies: d.fleet.Proxies, Listeners: d.fleet.Listeners, XDS: d.xdsClients(),
-		Command: d.command, Events: d.events.Since,
+		Command: d.command, Record: d.record, Events: d.events.Since,
 		Reload: d.Reload, ConfigState: func() web.ConfigState { return *d.state.Load() },
 		Version: d.options.Version, Logger: d.options.Logger, TokenFile: d.admin.TokenFile,
 	})
@@ -164,15 +165,27 @@ func (d *Daemon) Run(ctx context.Context) error {
 // command is the admin server's: its errors tell whose fault it is.
 func (d *Daemon) command(ctx context.Context, pool string, c tuner.Command) (warning string, err error) {
 	warning, err = d.fleet.Command(ctx, pool, c)
+	return warning, blame(err)
+}
+
+// record is the admin server's, too.
+func (d *Daemon) record(ctx context.Context, pool string) (scorer.Config, *tuner.Recording, error) {
+	c, r, err := d.fleet.Record(ctx, pool)
+	return c, r, blame(err)
+}
+
+// blame marks an error with whose fault it is.
+func blame(err error) error {
 	switch {
 	case errors.Is(err, ErrNoPool), errors.Is(err, tuner.ErrNoBackend):
-		err = fmt.Errorf("%w: %w", web.ErrNotFound, err)
+		return fmt.Errorf("%w: %w", web.ErrNotFound, err)
 	case errors.Is(err, tuner.ErrInvalid):
-		err = fmt.Errorf("%w: %w", web.ErrBadRequest, err)
+		return fmt.Errorf("%w: %w", web.ErrBadRequest, err)
 	case errors.Is(err, tuner.ErrRefused):
-		err = fmt.Errorf("%w: %w", web.ErrConflict, err)
+		return fmt.Errorf("%w: %w", web.ErrConflict, err)
+	default:
+		return err
 	}
-	return warning, err
 }
 
 func (d *Daemon) serveReloads(ctx context.Context) {

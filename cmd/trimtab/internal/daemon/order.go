@@ -17,6 +17,15 @@ var ErrNoPool = errors.New("no such pool")
 // not as good as it could be although it is carried out. Errors are [ErrNoPool] and
 // those of [tuner.Tuner.Command]. It is safe for concurrent use.
 func (f *Fleet) Command(ctx context.Context, name string, c tuner.Command) (warning string, err error) {
+	p, err := f.pool(name)
+	if err != nil {
+		return "", err
+	}
+	return p.command(ctx, c)
+}
+
+// pool finds a pool that runs. Its error is [ErrNoPool].
+func (f *Fleet) pool(name string) (*pool, error) {
 	pools := *f.pools.Load()
 	i := slices.IndexFunc(pools, func(p *pool) bool { return p.config.Name == name })
 	if i < 0 {
@@ -24,9 +33,9 @@ func (f *Fleet) Command(ctx context.Context, name string, c tuner.Command) (warn
 		for _, p := range pools {
 			names = append(names, p.config.Name)
 		}
-		return "", fmt.Errorf("%w: %q; there are %s", ErrNoPool, name, strings.Join(names, ", "))
+		return nil, fmt.Errorf("%w: %q; there are %s", ErrNoPool, name, strings.Join(names, ", "))
 	}
-	return pools[i].command(ctx, c)
+	return pools[i], nil
 }
 
 func (p *pool) command(ctx context.Context, c tuner.Command) (warning string, err error) {

@@ -190,7 +190,7 @@ func (p *pool) start(before *pool) {
 		predecessor = before.keeper
 	}
 	kept := p.keeper.start(predecessor)
-	p.options.Pool.Recall(kept.Memory, time.Now())
+	p.options.Memory = &kept.Memory
 	p.recall(kept.Served)
 	p.options.Orders = kept.Orders
 	p.tuner = tuner.New(p.options)

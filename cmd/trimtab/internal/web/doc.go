@@ -3,6 +3,7 @@
 //
 //	GET  /                  what there is
 //	GET  /api/v1/status     the state of all pools, JSON
+//	GET  /api/v1/pools/POOL/record?for=60s   what it is told and decides, JSON lines
 //	GET  /metrics           Prometheus metrics
 //	GET  /healthz           is it alive: every pool steps      (also /-/healthy)
 //	GET  /readyz            does it steer: plans are in force  (also /-/ready)
@@ -10,11 +11,12 @@
 //	GET  /debug/pprof/      profiles
 //
 // Every answer is read from the pools' immutable snapshots; no request touches
-// a pool or a target, so none can slow one down.
+// a pool or a target, so none can slow one down. A recording is taken from a bounded
+// buffer, and loses what is not read in time.
 //
 // Whoever reaches the address may read. Everything else needs a bearer token
 // where one is configured, which it must be for an address that is not loopback;
-// profiles, which hold parts of the memory, need it there, too. The server speaks
+// so do recordings, and away from loopback profiles, which hold parts of the memory. The server speaks
 // no TLS: where a token crosses a network, something that does belongs in front.
 // What a reverse proxy on this machine passes on comes from loopback.
 // On a loopback address it is guarded against what a browser on the same machine

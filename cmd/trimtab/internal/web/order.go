@@ -52,6 +52,11 @@ func (s *server) order(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	s.refuseError(w, err)
+}
+
+// refuseError answers with what a command's error is to HTTP.
+func (s *server) refuseError(w http.ResponseWriter, err error) {
 	code := http.StatusInternalServerError
 	switch {
 	case errors.Is(err, ErrNotFound):

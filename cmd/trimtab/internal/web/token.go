@@ -12,7 +12,8 @@ import (
 
 // authorize lets a request pass that changes nothing or shows the token. What
 // needs one although it only reads are profiles that are asked for from another
-// machine: they hold parts of the memory.
+// machine, which hold parts of the memory, and recordings, which hold all that a pool
+// knows and cost it room for as long as they last.
 //
 // Without a token file, whatever needs a token is open on a loopback address
 // and closed on any other.
@@ -33,7 +34,7 @@ func (s *server) authorize(next http.Handler) http.Handler {
 func needsToken(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return strings.HasPrefix(r.URL.Path, "/debug/") && fromAfar(r)
+		return strings.HasPrefix(r.URL.Path, poolsPath) || strings.HasPrefix(r.URL.Path, "/debug/") && fromAfar(r)
 	default:
 		return true
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/events"
 	"github.com/trimtab-lb/trimtab/haproxy"
 	"github.com/trimtab-lb/trimtab/haproxy/agentcheck"
+	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/scorer/source"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
 	"github.com/trimtab-lb/trimtab/xds"
@@ -39,6 +40,10 @@ type Options struct {
 	// [ErrBadRequest], [ErrConflict] or trouble of the server's own. nil: nothing
 	// can be ordered.
 	Command func(ctx context.Context, pool string, c tuner.Command) (warning string, err error)
+	// Record begins a recording of a pool, which has the configuration that is
+	// returned. The errors are those of Command. The caller closes it. nil: nothing
+	// can be recorded.
+	Record func(ctx context.Context, pool string) (scorer.Config, *tuner.Recording, error)
 	// Events returns what happened after the event with the given number, and a
 	// channel that is closed when there is more. nil: no events.
 	Events func(id uint64) ([]events.Event, <-chan struct{})
@@ -103,6 +108,9 @@ type XDS struct {
 	Counters discovery.Counters
 }
 
+// poolsPath is what concerns one pool: orders, and recordings.
+const poolsPath = "/api/v1/pools/"
+
 type server struct{ Options }
 
 // New returns the handler of the admin server. Its metrics are registered with
@@ -141,8 +149,11 @@ func (s *server) routes() *http.ServeMux {
 	if s.Events != nil {
 		mux.HandleFunc("GET /api/v1/events", s.serveEvents)
 	}
+	if s.Record != nil {
+		mux.HandleFunc("GET "+poolsPath+"{pool}/record", s.record)
+	}
 	if s.Command != nil {
-		mux.HandleFunc("POST /api/v1/pools/{pool}/{verb}", s.order)
+		mux.HandleFunc("POST "+poolsPath+"{pool}/{verb}", s.order)
 	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{
 		Registry: s.Registry,
