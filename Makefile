@@ -8,8 +8,12 @@ BIN     := bin
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 20s
+# A seed for drawn scenarios that nothing was tuned with, and how many seeds each
+# scenario gets.
+JUDGE_DRAW_SEED ?= 20261121
+JUDGE_SEEDS     ?= 5
 
-.PHONY: help build demo demo-envoy test unit lint race bench fuzz proxies clean
+.PHONY: help build demo demo-envoy judge test unit lint race bench fuzz proxies clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +39,10 @@ demo-envoy: build ## watch trimtab tune a real Envoy (under 5 minutes)
 	  exit 1; \
 	fi; \
 	$(BIN)/trimtab-lab demo --proxy envoy --envoy "$$envoy" --trimtab $(BIN)/trimtab
+
+judge: build ## policies judged in all scenarios, simulated: bin/judge.html, and the table in the README (20 minutes)
+	$(BIN)/trimtab-lab simulate --scenario testdata/scenarios --draw 50 --draw-seed $(JUDGE_DRAW_SEED) \
+	  --seeds $(JUDGE_SEEDS) --figures --out $(BIN) --readme README.md
 
 test: proxies lint race ## everything: vet, staticcheck, gofumpt, all tests on real proxies
 

@@ -60,9 +60,9 @@ type Condition struct {
 	// Errors is the share of requests that end in an error after [failCost] of
 	// their work.
 	Errors float64
-	// Hanging answers nothing any more: what is there when it begins, and what
-	// comes while it lasts, fails when its client has waited for the scenario's
-	// Timeout.
+	// Hanging takes requests and does nothing: what comes while it lasts fails
+	// when its client has waited for the scenario's Timeout. What was there
+	// before goes on.
 	Hanging bool
 	// Down gets no new requests, whatever its weight. Those in flight finish.
 	Down bool

@@ -56,10 +56,14 @@ func (c *client) enter(now float64, backend int) {
 	}
 }
 
+// soonest is after how many seconds a client comes back at the least: without
+// any, one that finds nobody would try for ever at the same instant.
+const soonest = 1e-3
+
 func (c *client) retry(now float64) {
 	c.open, c.connecting = false, math.Inf(1)
 	if c.group.Reconnect != nil {
-		c.connecting = now + c.group.Reconnect(c.random)
+		c.connecting = now + max(c.group.Reconnect(c.random), soonest)
 	}
 }
 

@@ -171,3 +171,15 @@ func TestPoolOfConnections(t *testing.T) {
 		}
 	}
 }
+
+// Clients that come back at once must not stop the clock while nobody is there.
+func TestReconnectAtOnce(t *testing.T) {
+	s := sockets(5*time.Second, pool(4), Sockets{
+		Clients: 3, Reconnect: UniformSpan(0, 0), Message: Message{Every: time.Second, Demand: Constant(time.Millisecond)},
+	})
+	s.Backends[0].Condition = during(time.Second, 2*time.Second, func(c *Condition) { c.Absent = true })
+	r := must(t, s, scorer.LeastConnections, 1, Static{1})
+	if r.Refused > 3000 {
+		t.Errorf("%d refused, want at most one for each client and millisecond", r.Refused)
+	}
+}

@@ -119,7 +119,7 @@ func (e *engine) run() {
 		case completion:
 			e.complete(now, index)
 		case waited:
-			e.awake(now, e.waiting.pop())
+			e.leave(now, e.waiting.pop())
 		case pulsed:
 			e.asked[e.pulses[0].backend] = 0
 			e.pulses = e.pulses[1:]

@@ -185,9 +185,9 @@ func TestBadProxies(t *testing.T) {
 	}
 	for want, p := range map[string]Proxy{
 		"leastconn":                                    {},
-		"haproxy/random":                               {Kind: KindHAProxy, Algorithm: scorer.Random},
+		"haproxy/random(2)":                            {Kind: KindHAProxy, Algorithm: scorer.Random},
 		"envoy/least_request bias=0.5":                 {Kind: KindEnvoy, Algorithm: scorer.LeastRequest, Bias: new(0.5)},
-		"envoy/roundrobin workers=4":                   {Kind: KindEnvoy, Algorithm: scorer.RoundRobin, Workers: 4},
+		"envoy/round_robin workers=4":                  {Kind: KindEnvoy, Algorithm: scorer.RoundRobin, Workers: 4},
 		"envoy/least_request choice_count=5 full_scan": {Kind: KindEnvoy, Algorithm: scorer.LeastRequest, Choices: 5, FullScan: true},
 	} {
 		if err := p.check(); err != nil || p.String() != want {

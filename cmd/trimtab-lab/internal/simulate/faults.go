@@ -5,11 +5,6 @@ func (e *engine) happen(now float64, backend int, before, after *Condition) {
 	if after.Killed && !before.Killed {
 		e.kill(now, backend)
 	}
-	if after.Hanging && !before.Hanging {
-		for _, j := range e.backends[backend].abandon(now) {
-			e.hang(now, j)
-		}
-	}
 }
 
 // hang keeps a job until its client gives up.

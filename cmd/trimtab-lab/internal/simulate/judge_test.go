@@ -182,3 +182,37 @@ func TestTable(t *testing.T) {
 		t.Errorf("table (-want +got):\n%s", diff)
 	}
 }
+
+// Matches that differ in everything are played together, each by its own seeds.
+func TestPlay(t *testing.T) {
+	a, b := short(10*time.Second, 1, 0.5, pool(4, 4)), short(10*time.Second, 2, 0.5, pool(4, 2))
+	a.Name, b.Name = "a", "b"
+	matches := []Match{
+		{Scenario: a, Seeds: []uint64{1, 2, 3}, Policies: []Policy{Equal(), Omniscient()}, Record: 1},
+		{Scenario: b, Proxy: Proxy{Kind: KindEnvoy, Algorithm: scorer.LeastRequest}, Seeds: []uint64{9}, Policies: []Policy{AgentCheck().Policy()}},
+	}
+	told := map[int]int{}
+	got, err := Play(context.Background(), matches, func(match int) { told[match]++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[int]int{0: 3, 1: 1}, told); diff != "" {
+		t.Errorf("progress (-want +got):\n%s", diff)
+	}
+	if len(got) != 2 || len(got[0]) != 2 || len(got[1]) != 1 || got[1][0].NotApplicable == "" || len(got[1][0].Oracle) != 1 {
+		t.Fatalf("verdicts %+v", got)
+	}
+	for i, r := range got[0][0].Results {
+		if recorded := r.Series != nil; recorded != (i == 0) {
+			t.Errorf("seed %d: recorded is %v", i, recorded)
+		}
+		alone := must(t, a, scorer.LeastConnections, matches[0].Seeds[i], Static{100, 100})
+		if r.P99 != alone.P99 {
+			t.Errorf("seed %d: p99 %v, alone %v", i, r.P99, alone.P99)
+		}
+	}
+	matches[1].Proxy.Kind = "nginx"
+	if _, err := Play(context.Background(), matches, nil); err == nil {
+		t.Error("no error for a proxy that is not simulated")
+	}
+}

@@ -74,7 +74,7 @@ func (l LawPolicy) Policy() Policy {
 		}
 		c := &lawController{
 			policy: l, law: l.New(), setup: s,
-			configured: s.configured(), weights: s.configured(), loads: make([]Load, len(s.Scenario.Backends)),
+			configured: s.configured(0), weights: s.configured(0), loads: make([]Load, len(s.Scenario.Backends)),
 		}
 		if c.policy.Every == 0 {
 			c.policy.Every = time.Second

@@ -45,20 +45,31 @@ func (s Static) Step(time.Duration, []Sample) Steering { return Steering{Weights
 const initialWeight = 100
 
 // Equal gives the configured weights, which are the same unless the scenario
-// says otherwise, for ever.
+// says otherwise.
 func Equal() Policy {
 	return Policy{Name: "equal", New: func(s Setup) (Controller, error) {
-		return Static(s.configured()), nil
+		return configured{s}, nil
 	}}
 }
 
-// configured are the configured weights: the largest is initialWeight unless the
-// smallest were 0 then.
-func (s *Setup) configured() []int {
+// configured gives what a person has configured by now.
+type configured struct{ Setup }
+
+// Start implements [Controller].
+func (c configured) Start() Steering { return Steering{Weights: c.configured(0)} }
+
+// Step implements [Controller].
+func (c configured) Step(now time.Duration, _ []Sample) Steering {
+	return Steering{Weights: c.configured(now)}
+}
+
+// configured are the configured weights at a time: the largest is initialWeight
+// unless the smallest were 0 then.
+func (s *Setup) configured(now time.Duration) []int {
 	weights := make([]float64, len(s.Scenario.Backends))
 	same := true
 	for i := range weights {
-		weights[i] = s.Scenario.Backends[i].configured()
+		weights[i] = s.Scenario.Backends[i].configured() * s.Scenario.condition(i, now).Weight
 		same = same && weights[i] == weights[0]
 	}
 	largest := initialWeight

@@ -55,9 +55,9 @@ func TestPoliciesThatReplaceTheAlgorithm(t *testing.T) {
 	}{
 		"roundrobin":         {Roundrobin(), Proxy{Kind: KindHAProxy}, "haproxy/roundrobin"},
 		"leastconn":          {Leastconn(), Proxy{Kind: KindHAProxy, Algorithm: scorer.Random}, "haproxy/leastconn"},
-		"Envoy's roundrobin": {Roundrobin(), Proxy{Kind: KindEnvoy, Algorithm: scorer.LeastRequest, Choices: 5}, "envoy/roundrobin"},
+		"Envoy's roundrobin": {Roundrobin(), Proxy{Kind: KindEnvoy, Algorithm: scorer.LeastRequest, Choices: 5}, "envoy/round_robin"},
 		"Envoy's leastconn":  {Leastconn(), Proxy{Kind: KindEnvoy, Algorithm: scorer.RoundRobin}, "envoy/least_request"},
-		"orca":               {ORCA().Policy(), Proxy{Kind: KindEnvoy, Algorithm: scorer.LeastRequest}, "envoy/roundrobin"},
+		"orca":               {ORCA().Policy(), Proxy{Kind: KindEnvoy, Algorithm: scorer.LeastRequest}, "envoy/round_robin"},
 	} {
 		got, err := test.policy.Proxy(test.of)
 		if err != nil || got.String() != test.want {
@@ -69,11 +69,11 @@ func TestPoliciesThatReplaceTheAlgorithm(t *testing.T) {
 func TestConfiguredWeights(t *testing.T) {
 	s := short(time.Second, 1, 0.5, pool(4, 4, 4))
 	setup := Setup{Scenario: &s, Proxy: Proxy{}.withDefaults()}
-	if diff := cmp.Diff([]int{100, 100, 100}, setup.configured()); diff != "" {
+	if diff := cmp.Diff([]int{100, 100, 100}, setup.configured(0)); diff != "" {
 		t.Errorf("none (-want +got):\n%s", diff)
 	}
 	s.Backends[1].Weight, s.Backends[2].Weight = 2, 4
-	if diff := cmp.Diff([]int{48, 96, 192}, setup.configured()); diff != "" {
+	if diff := cmp.Diff([]int{48, 96, 192}, setup.configured(0)); diff != "" {
 		t.Errorf("1, 2, 4 (-want +got):\n%s", diff)
 	}
 }
@@ -148,5 +148,20 @@ func TestRivalsFindUnequalCapacities(t *testing.T) {
 		if verdicts[i].Median() > 1.1 || verdicts[i].Median() > verdicts[0].Median() {
 			t.Errorf("%s: p99 over the oracle's %.3f, with equal weights %.3f", verdicts[i].Policy, verdicts[i].Median(), verdicts[0].Median())
 		}
+	}
+}
+
+// What a person changes in a proxy's configuration, policies that know no better
+// have to follow.
+func TestEqualFollowsWhatIsConfigured(t *testing.T) {
+	s := short(20*time.Second, 1, 0.5, pool(4, 4))
+	s.Backends[0].Condition = during(10*time.Second, forever, func(c *Condition) { c.Weight = 0.5 })
+	c, err := Equal().New(Setup{Scenario: &s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := [][]int{c.Start().Weights, c.Step(9*time.Second, nil).Weights, c.Step(10*time.Second, nil).Weights}
+	if diff := cmp.Diff([][]int{{100, 100}, {100, 100}, {96, 192}}, got); diff != "" {
+		t.Errorf("weights (-want +got):\n%s", diff)
 	}
 }

@@ -35,7 +35,7 @@ func newPoolController(policy PoolPolicy, s Setup, pool *scorer.Pool, t target) 
 	c := &poolController{
 		policy: policy, setup: s, pool: pool, target: t, index: make(map[string]int, n),
 		present: make([]bool, n), probes: stream(0, streamProbes),
-		steering: Steering{Weights: s.configured(), Pulses: make([]time.Duration, n)},
+		steering: Steering{Weights: s.configured(0), Pulses: make([]time.Duration, n)},
 	}
 	for i := range s.Scenario.Backends {
 		name := s.Scenario.Backends[i].Name
@@ -65,10 +65,10 @@ func (c *poolController) Start() Steering {
 		if in[i].Present {
 			b := &c.setup.Scenario.Backends[i]
 			found[b.Name] = c.steering.Weights[i]
-			shares = append(shares, scorer.Share{Backend: b.Name, Weight: b.configured(), Applied: c.steering.Weights[i]})
+			shares = append(shares, scorer.Share{Backend: b.Name, Weight: b.configured() * condition.Weight, Applied: c.steering.Weights[i]})
 		}
 		if c.steering.Shares != nil {
-			c.steering.Shares[i] = c.setup.Scenario.Backends[i].configured()
+			c.steering.Shares[i] = c.setup.Scenario.Backends[i].configured() * condition.Weight
 		}
 	}
 	c.target.adopt(found)

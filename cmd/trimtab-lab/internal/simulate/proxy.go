@@ -50,7 +50,7 @@ func (p Proxy) String() string {
 	if p.Kind != AnyProxy {
 		fmt.Fprintf(&out, "%s/", p.Kind)
 	}
-	out.WriteString(string(p.withDefaults().Algorithm))
+	out.WriteString(p.algorithmName())
 	if p.Workers != 0 {
 		fmt.Fprintf(&out, " workers=%d", p.Workers)
 	}
@@ -64,6 +64,19 @@ func (p Proxy) String() string {
 		fmt.Fprintf(&out, " bias=%v", *p.Bias)
 	}
 	return out.String()
+}
+
+// algorithmName is what the proxy's own configuration calls the algorithm.
+func (p Proxy) algorithmName() string {
+	algorithm := p.withDefaults().Algorithm
+	switch {
+	case p.Kind == KindHAProxy && algorithm == scorer.Random:
+		return "random(2)"
+	case p.Kind == KindEnvoy && algorithm == scorer.RoundRobin:
+		return "round_robin"
+	default:
+		return string(algorithm)
+	}
 }
 
 func (p Proxy) withDefaults() Proxy {

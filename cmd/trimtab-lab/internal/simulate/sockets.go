@@ -18,7 +18,8 @@ type Sockets struct {
 	// Lifetime is how long a connection stays; nil is for ever.
 	Lifetime Span
 	// Reconnect is how long a client takes to come back after its connection
-	// has ended, for whatever reason, or was not to be had; nil is never.
+	// has ended, for whatever reason, or was not to be had, at least a
+	// millisecond; nil is never.
 	Reconnect Span
 	// Message is what a connection sends from time to time.
 	Message Message

@@ -73,15 +73,6 @@ func (e *engine) begun(j job) (at, wait float64) {
 	return r.at, r.wait
 }
 
-// awake ends a wait. A backend that hangs by now does not answer.
-func (e *engine) awake(now float64, j job) {
-	if !j.failing && e.conditions[j.backend].Hanging {
-		e.hang(now, j)
-		return
-	}
-	e.leave(now, j)
-}
-
 func (e *engine) leave(now float64, j job) {
 	at, _ := e.begun(j)
 	b := int(j.backend)

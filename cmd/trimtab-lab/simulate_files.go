@@ -1,0 +1,80 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/scenario"
+)
+
+// source is a scenario, and where it is from.
+type source struct {
+	scenario.File
+	from  string
+	drawn bool
+}
+
+// files reads all that is to be judged. The error has all that is wrong with
+// all of it.
+func (c simulateCommand) files() ([]source, error) {
+	var out []source
+	var errs []error
+	for _, given := range c.Scenario {
+		paths, err := scenarioPaths(given)
+		errs = append(errs, err)
+		for _, path := range paths {
+			f, err := readScenario(path)
+			errs = append(errs, err)
+			out = append(out, source{File: f, from: path})
+		}
+	}
+	for i := range c.Draw {
+		seed := c.DrawSeed + uint64(i)
+		out = append(out, source{File: scenario.Draw(seed), from: fmt.Sprintf("the draw with seed %d", seed), drawn: true})
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return out, unique(out)
+}
+
+// unique checks that results can be told apart.
+func unique(all []source) error {
+	from := make(map[string]string, len(all))
+	var errs []error
+	for _, s := range all {
+		if other, again := from[s.Name]; again {
+			errs = append(errs, fmt.Errorf("%s: scenario %s is in %s, too", s.from, s.Name, other))
+		}
+		from[s.Name] = s.from
+	}
+	return errors.Join(errs...)
+}
+
+// scenarioPaths is a file, or those of a directory, which has at least one.
+func scenarioPaths(given string) ([]string, error) {
+	info, err := os.Stat(given)
+	if err != nil {
+		return nil, fmt.Errorf("scenario: %w", err)
+	}
+	if !info.IsDir() {
+		return []string{given}, nil
+	}
+	entries, err := os.ReadDir(given)
+	if err != nil {
+		return nil, fmt.Errorf("scenario: %w", err)
+	}
+	var out []string
+	for _, e := range entries {
+		if !e.IsDir() && slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(e.Name())) {
+			out = append(out, filepath.Join(given, e.Name()))
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("scenario %s: no *.yaml or *.yml in the directory", given)
+	}
+	return out, nil
+}
