@@ -32,7 +32,7 @@ func (p *Pool) eject(now time.Time, t *tally) {
 		allowed = 0
 	}
 	for ; t.out < allowed; t.out++ {
-		worst := p.worst(t.failures)
+		worst := p.worst(t.failures, p.strength())
 		if worst == nil {
 			break
 		}
@@ -49,16 +49,36 @@ func (p *Pool) eject(now time.Time, t *tally) {
 }
 
 // worst returns the member in service that fails most, if it fails far above
-// the rest.
-func (p *Pool) worst(all failures) *member {
+// the rest. One that has most of the strength in service has to fail most of its
+// work, too: without it the others would drown, and fail more than it does.
+func (p *Pool) worst(all failures, strength float64) *member {
 	var worst *member
 	for _, m := range p.members {
-		if m.serving && m.pin == 0 && m.failures.failing(all) &&
-			(worst == nil || m.failures.share() > worst.failures.share()) {
+		if !m.serving || m.pin > 0 || !m.failures.failing(all) {
+			continue
+		}
+		if m.capacity*m.factor > strength/2*(1+tie) && m.failures.share() < mostFails {
+			continue
+		}
+		if worst == nil || m.failures.share() > worst.failures.share() {
 			worst = m
 		}
 	}
 	return worst
+}
+
+// mostFails is most of a backend's work.
+const mostFails = 0.5
+
+// strength is the sum of the capacities in service.
+func (p *Pool) strength() float64 {
+	sum := 0.0
+	for _, m := range p.members {
+		if m.serving {
+			sum += m.capacity * m.factor
+		}
+	}
+	return sum
 }
 
 func (p *Pool) spare(all failures) {

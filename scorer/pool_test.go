@@ -325,6 +325,29 @@ func TestFailFastIsEjectedAndComesBackSlowly(t *testing.T) {
 	}
 }
 
+// Who has most of the pool's strength is taken out only for failing most of its
+// work: the others could not bear the rest.
+func TestTheStrongestIsNotMissedForALittle(t *testing.T) {
+	backends := []Backend{{Name: "s0", Capacity: 8}, {Name: "s1", Capacity: 1}}
+	for failing, want := range map[float64]State{0.3: StateReady, 0.8: StateEjected} {
+		r := newRig(t, Config{}, backends...)
+		for range 10 {
+			r.step(map[string]seen{"s0": {4, 80, 80 * failing, 0}, "s1": {0.5, 10, 0, 0}})
+		}
+		if d := r.decision("s0"); d.State != want {
+			t.Errorf("s0 fails %v of its work: %v (%s), want %v", failing, d.State, d.Why, want)
+		}
+	}
+	// Of equals one is no majority.
+	r := newRig(t, Config{}, equalBackends(2)...)
+	for range 10 {
+		r.step(map[string]seen{"s0": {4, 80, 30, 0}, "s1": {4, 80, 0, 0}})
+	}
+	if d := r.decision("s0"); d.State != StateEjected {
+		t.Errorf("one of two that fails 30 %%: %v (%s)", d.State, d.Why)
+	}
+}
+
 func TestACommonFailureEjectsNobody(t *testing.T) {
 	r := newRig(t, Config{}, equalBackends(4)...)
 	for range 60 {
