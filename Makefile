@@ -13,7 +13,7 @@ FUZZTIME ?= 20s
 JUDGE_DRAW_SEED ?= 20261121
 JUDGE_SEEDS     ?= 5
 
-.PHONY: help build demo demo-envoy judge test unit lint race bench fuzz proxies clean
+.PHONY: help build demo demo-envoy judge judge-real test unit lint race bench fuzz proxies clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ demo-envoy: build ## watch trimtab tune a real Envoy (under 5 minutes)
 judge: build ## policies judged in all scenarios, simulated: bin/judge.html, and the table in the README (20 minutes)
 	$(BIN)/trimtab-lab simulate --scenario testdata/scenarios --draw 50 --draw-seed $(JUDGE_DRAW_SEED) \
 	  --seeds $(JUDGE_SEEDS) --figures --out $(BIN) --readme README.md
+
+judge-real: proxies ## the simulation against real HAProxies and Envoys, on the same traces (6 minutes)
+	@envoy=$$(.ci/envoy); export TRIMTAB_ENVOY=$$envoy; \
+	TRIMTAB_WHOLE=1 $(GO) test -count=1 -v -timeout 20m -run '^TestWhole' ./cmd/trimtab-lab/internal/realrun
 
 test: proxies lint race ## everything: vet, staticcheck, gofumpt, all tests on real proxies
 

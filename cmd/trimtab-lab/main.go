@@ -5,6 +5,7 @@
 //	trimtab-lab serve    emulated backends, for experiments of one's own
 //	trimtab-lab load     open-loop load on any URL
 //	trimtab-lab simulate policies judged by scenario files, fast and repeatably
+//	trimtab-lab run      policies judged by scenario files on real proxies
 //	trimtab-lab scenario checks, schema and random draws of scenario files
 //
 // It exits with 0 if all is well, 1 if something failed, was missed or is
@@ -53,6 +54,7 @@ type commands struct {
 	Load  loadCommand  `cmd:"" help:"Put open-loop load on a URL and report latencies."`
 
 	Simulate simulateCommand `cmd:"" help:"Judge policies by scenario files in simulation, thousands of times faster than real time."`
+	Run      runCommand      `cmd:"" help:"Judge policies by scenario files on real HAProxies and Envoys."`
 	Scenario scenarioCommand `cmd:"" help:"Check scenario files, print their schema, draw one at random."`
 }
 

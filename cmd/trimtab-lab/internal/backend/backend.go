@@ -31,6 +31,12 @@ type Config struct {
 	Seed uint64
 	// ReportWindow is what a load report averages over; 0 means 1 s.
 	ReportWindow time.Duration
+	// Report is what is reported instead of the truth; false is that nothing is.
+	// nil is the truth.
+	Report func() (Report, bool)
+	// InBand puts the report into every answer to a request, too, in the header
+	// endpoint-load-metrics that Envoy reads.
+	InBand bool
 }
 
 func (c *Config) setDefaults() error {
@@ -73,8 +79,9 @@ type Backend struct {
 	server    *server // nil while it refuses
 	closed    bool
 
-	mu     sync.RWMutex
-	faults Faults
+	mu        sync.RWMutex
+	faults    Faults
+	condition Condition
 }
 
 // Start opens the backend's port and serves until Close.
@@ -93,7 +100,7 @@ func Start(ctx context.Context, cfg Config) (*Backend, error) {
 	b := &Backend{
 		cfg: cfg, reserved: reserved, station: st,
 		rng:      rand.New(rand.NewPCG(cfg.Seed, 0)),
-		registry: prometheus.NewRegistry(),
+		registry: prometheus.NewRegistry(), condition: cfg.healthy(),
 	}
 	b.registry.MustRegister(collector{b})
 	if err := b.serve(ctx); err != nil {
@@ -122,25 +129,7 @@ func (b *Backend) SetFaults(ctx context.Context, f Faults) error {
 	if err := f.Validate(); err != nil {
 		return fmt.Errorf("backend %s: faults: %w", b.cfg.Name, err)
 	}
-	b.switching.Lock()
-	defer b.switching.Unlock()
-	if b.closed {
-		return fmt.Errorf("backend %s: faults: it is closed", b.cfg.Name)
-	}
-	if !f.Refuse && b.server == nil {
-		if err := b.serve(ctx); err != nil {
-			return err
-		}
-	}
-	b.mu.Lock()
-	b.faults = f
-	b.mu.Unlock()
-	b.station.setSpeed(b.cfg.Speed * f.speed())
-	b.gate.set(f.Hang)
-	if f.Refuse {
-		return b.unserve()
-	}
-	return nil
+	return b.change(ctx, func(faults *Faults, _ *Condition) { *faults = f })
 }
 
 // TakeCompletionLate returns a histogram, in microseconds, of how much later
@@ -191,7 +180,7 @@ func (b *Backend) life() time.Duration {
 	return max(1, time.Duration(b.rng.ExpFloat64()*float64(b.cfg.SocketLife)))
 }
 
-// fails draws whether a request fails.
+// fails draws whether a request fails at once.
 func (b *Backend) fails() bool {
 	return rand.Float64() < b.Faults().FailShare
 }

@@ -282,12 +282,12 @@ func TestCloseEndsWhatIsOpen(t *testing.T) {
 	}
 }
 
-func FuzzParseDemand(f *testing.F) {
+func FuzzParseSeconds(f *testing.F) {
 	for _, seed := range []string{"", "0.02", "1e3", "-0", "NaN", "0x1p-2", "1e999"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if d, err := parseDemand(text); err == nil && (!(d >= 0) || math.IsInf(d, 0)) {
+		if d, err := parseSeconds(DemandHeader, text); err == nil && (!(d >= 0) || math.IsInf(d, 0)) {
 			t.Errorf("%q is taken for %v seconds", text, d)
 		}
 	})

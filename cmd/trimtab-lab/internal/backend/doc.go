@@ -1,7 +1,7 @@
 // Package backend emulates servers of a known strength without burning any
 // processor time, so that a small machine can stand in for a farm.
 //
-//	request (X-Demand: 0.020) ─▶ faults ─▶ queue: c cores shared by n jobs ─▶ reply
+//	request (X-Demand: 0.020) ─▶ faults ─▶ queue: c cores shared by n jobs ─▶ X-Wait, distance ─▶ reply
 //	WebSocket message {"demand":0.02} ────────▶ │
 //	                                            └▶ /load (JSON, ORCA's names), /metrics
 //
@@ -12,6 +12,9 @@
 //
 // How much work a request is comes with the request. Whoever replays the same
 // trace twice gives the backends the same work twice.
+//
+// Faults are what a person sets on a backend, a [Condition] is what a scenario
+// makes of it over time; what it reports of its load can be made up, too.
 //
 // It is not for measuring servers, nor for what contention on a real processor
 // does beyond sharing it.

@@ -81,7 +81,7 @@ func (q *queue) pass(to float64) {
 
 // nextEnd is when the next job ends if nothing changes, +Inf for never.
 func (q *queue) nextEnd() float64 {
-	if len(q.waiting) == 0 || q.speed <= 0 {
+	if len(q.waiting) == 0 || q.speed <= 0 || q.cores <= 0 {
 		return math.Inf(1)
 	}
 	return q.now + max(0, q.waiting[0].finish-q.virtual)/q.rate()

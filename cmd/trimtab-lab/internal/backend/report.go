@@ -2,6 +2,7 @@ package backend
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 )
 
@@ -74,7 +75,31 @@ func (b *Backend) Report() Report {
 	}
 }
 
+// reported is what the backend says of its load, false for nothing.
+func (b *Backend) reported() (Report, bool) {
+	if b.cfg.Report == nil {
+		return b.Report(), true
+	}
+	return b.cfg.Report()
+}
+
 func (b *Backend) serveLoad(w http.ResponseWriter, _ *http.Request) {
+	report, ok := b.reported()
+	if !ok {
+		http.Error(w, "no load report", http.StatusServiceUnavailable)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(b.Report())
+	_ = json.NewEncoder(w).Encode(report)
+}
+
+// addReport puts the report into an answer where it belongs there.
+func (b *Backend) addReport(h http.Header) {
+	if !b.cfg.InBand {
+		return
+	}
+	if r, ok := b.reported(); ok {
+		h["Endpoint-Load-Metrics"] = []string{fmt.Sprintf("TEXT application_utilization=%g,cpu_utilization=%g,rps_fractional=%g,eps=%g",
+			r.ApplicationUtilization, r.CPUUtilization, r.RPS, r.EPS)}
+	}
 }

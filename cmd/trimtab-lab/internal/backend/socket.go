@@ -66,7 +66,10 @@ func (b *Backend) echo(ctx context.Context, c *websocket.Conn) {
 		if json.Unmarshal(text, &m) != nil {
 			m.Demand = 0
 		}
-		if b.gate.pass(ctx) != nil || b.station.do(ctx, m.Demand) != nil {
+		if b.gate.pass(ctx) != nil {
+			return
+		}
+		if _, err := b.station.do(ctx, m.Demand); err != nil {
 			return
 		}
 		if c.Write(ctx, kind, text) != nil {

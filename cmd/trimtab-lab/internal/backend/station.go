@@ -72,11 +72,11 @@ func (s *station) close() {
 	<-s.ran
 }
 
-// do takes a demand's time and returns when it is served, or with ctx's error
-// when that is done first; then the work left over is dropped.
-func (s *station) do(ctx context.Context, demand float64) error {
+// do takes a demand's time and returns the exact instant at which it is served.
+// When ctx is done before, the work left over is dropped.
+func (s *station) do(ctx context.Context, demand float64) (time.Time, error) {
 	if demand <= 0 {
-		return ctx.Err()
+		return time.Now(), ctx.Err()
 	}
 	s.mu.Lock()
 	s.settle()
@@ -91,14 +91,14 @@ func (s *station) do(ctx context.Context, demand float64) error {
 		s.mu.Lock()
 		_ = s.late.RecordValue(min(late, maxLate).Microseconds())
 		s.mu.Unlock()
-		return nil
+		return s.epoch.Add(j.ended), nil
 	case <-ctx.Done():
 		s.mu.Lock()
 		s.settle()
 		s.queue.remove(j)
 		s.arm()
 		s.mu.Unlock()
-		return ctx.Err()
+		return time.Time{}, ctx.Err()
 	}
 }
 
@@ -120,11 +120,11 @@ func (s *station) arm() {
 	s.alarm.Set(time.Until(s.epoch.Add(time.Duration(math.Ceil(next * 1e9)))))
 }
 
-func (s *station) setSpeed(speed float64) {
+func (s *station) set(cores, speed float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.settle()
-	s.queue.speed = speed
+	s.queue.cores, s.queue.speed = cores, speed
 	s.arm()
 }
 

@@ -1,21 +1,34 @@
 package backend
 
 import (
-	"encoding/json"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/alarm"
 )
 
 const (
 	// DemandHeader carries a request's work: seconds of one core at speed 1.
 	DemandHeader = "X-Demand"
+	// WaitHeader carries for how many seconds a request is open after its work
+	// without using a core.
+	WaitHeader = "X-Wait"
 	// NameHeader says in a reply which backend served it.
 	NameHeader = "X-Backend"
+	// ServedHeader says in a reply for how many seconds the request was here by the
+	// exact instants, whatever the timers' lateness: what a client saw more is the
+	// way, and this emulation.
+	ServedHeader = "X-Served"
 )
 
 // routes are what the backend serves. Every path without a meaning of its own
@@ -51,8 +64,10 @@ func serveHealth(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (b *Backend) serveWork(w http.ResponseWriter, r *http.Request) {
-	demand, err := parseDemand(r.Header.Get(DemandHeader))
-	if err != nil {
+	came := time.Now()
+	demand, err := parseSeconds(DemandHeader, r.Header.Get(DemandHeader))
+	wait, waitErr := parseSeconds(WaitHeader, r.Header.Get(WaitHeader))
+	if err := errors.Join(err, waitErr); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
@@ -63,58 +78,81 @@ func (b *Backend) serveWork(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b.station.tally(func(c *counts) { c.openRequests++ })
-	err = b.station.do(r.Context(), demand)
+	status, left := b.work(r.Context(), came, demand, wait)
 	b.station.tally(func(c *counts) {
 		c.openRequests--
-		if err == nil {
+		switch status {
+		case http.StatusOK:
 			c.served++
+		case aborted:
+		default:
+			c.failed++
 		}
 	})
-	if err != nil {
+	if status == aborted {
 		abort()
 	}
-	_, _ = io.WriteString(w, "ok\n")
+	b.addReport(w.Header())
+	w.Header().Set(ServedHeader, strconv.FormatFloat(left.Sub(came).Seconds(), 'f', 6, 64))
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, strings.ToLower(http.StatusText(status))+"\n")
+}
+
+// aborted is the status of a request that is not answered.
+const aborted = 0
+
+// work is a request's time here: its work, then its wait and the distance. It
+// returns the answer's status and the exact instant at which it is due.
+func (b *Backend) work(ctx context.Context, came time.Time, demand, wait float64) (status int, left time.Time) {
+	status = http.StatusOK
+	switch c := b.Condition(); {
+	case c.Hang > 0:
+		status, left = http.StatusGatewayTimeout, came.Add(c.Hang)
+		if sleepUntil(ctx, left) != nil {
+			return aborted, left
+		}
+		return status, left
+	case c.ErrorShare > 0 && rand.Float64() < c.ErrorShare:
+		status, demand, wait = http.StatusInternalServerError, FailCost*demand, 0
+	}
+	left, err := b.station.do(ctx, demand)
+	if err != nil {
+		return aborted, left
+	}
+	c := b.Condition()
+	left = left.Add(c.Distance + time.Duration(wait*c.WaitFactor*float64(time.Second)))
+	if sleepUntil(ctx, left) != nil {
+		return aborted, left
+	}
+	return status, left
+}
+
+// sleepUntil returns at an instant, or with ctx's error before. Instants that are
+// over cost nothing.
+func sleepUntil(ctx context.Context, t time.Time) error {
+	if !time.Now().Before(t) {
+		return ctx.Err()
+	}
+	a, err := alarm.New()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = a.Close() }()
+	return alarm.WaitUntil(ctx, a, t)
 }
 
 // abort closes the connection without an answer, the only way in which
 // net/http lets a handler do so. Returning would answer 200.
 func abort() { panic(http.ErrAbortHandler) }
 
-// parseDemand reads a demand in seconds; none is no work at all.
-func parseDemand(text string) (float64, error) {
+// parseSeconds reads a header with a time in seconds; none is 0.
+func parseSeconds(header, text string) (float64, error) {
 	if text == "" {
 		return 0, nil
 	}
 	d, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(d >= 0) || math.IsInf(d, 1) {
-		return 0, fmt.Errorf("%s: %q is not a number of seconds", DemandHeader, text)
+		return 0, fmt.Errorf("%s: %q is not a number of seconds", header, text)
 	}
 	return d, nil
-}
-
-func (b *Backend) serveFaults(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(b.Faults())
-}
-
-// maxFaults bounds the body of a change of faults.
-const maxFaults = 4 << 10
-
-func (b *Backend) changeFaults(w http.ResponseWriter, r *http.Request) {
-	body := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxFaults))
-	body.DisallowUnknownFields()
-	var f Faults
-	if err := body.Decode(&f); err != nil {
-		http.Error(w, fmt.Sprintf("faults: %v", err), http.StatusBadRequest)
-		return
-	}
-	if f.Refuse {
-		http.Error(w, "faults: a backend that refuses connections could not be told to stop: use hang", http.StatusBadRequest)
-		return
-	}
-	if err := b.SetFaults(r.Context(), f); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	b.serveFaults(w, r)
 }

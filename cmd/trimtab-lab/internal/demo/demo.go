@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/child"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/stack"
 )
 
@@ -34,7 +35,7 @@ func Run(ctx context.Context, opts Options, display Display) (_ Result, err erro
 		return Result{}, err
 	}
 	var stacks []*stack.Stack
-	var attached *tuner
+	var attached *child.Process
 	for _, e := range entries {
 		stacks = append(stacks, e.stack)
 		if e.tuner != nil {
@@ -91,7 +92,7 @@ func closeStacks(entries []*entry) error {
 type show struct {
 	*watcher
 	opts     Options
-	attached *tuner
+	attached *child.Process
 	result   Result
 }
 
@@ -102,7 +103,7 @@ func (s *show) run(ctx context.Context) (Result, error) {
 	s.begin("warm-up", s.opts.planned())
 	group.Go(func() error { return s.watcher.run(watching) })
 	if s.attached != nil {
-		group.Go(func() error { return s.attached.wait(watching) })
+		group.Go(func() error { return s.attached.Wait(watching) })
 	}
 	group.Go(func() error {
 		defer stop()

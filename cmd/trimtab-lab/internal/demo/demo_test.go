@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -160,4 +161,14 @@ func TestOptions(t *testing.T) {
 	if once := o.planned() + o.Measure; once > 5*time.Minute {
 		t.Errorf("%v with one repetition", once)
 	}
+}
+
+// script writes a program that stands in for trimtab.
+func script(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "trimtab")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

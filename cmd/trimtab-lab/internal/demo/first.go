@@ -19,7 +19,7 @@ func (s *show) first(ctx context.Context) error {
 	measuring("first act: measuring")
 	var meter machine.Meter
 	if s.attached != nil {
-		meter = machine.NewMeter(s.attached.pid())
+		meter = machine.NewMeter(s.attached.PID())
 	}
 	attempt := 1
 	measured, attempts, err := s.compare.MeasureValid(ctx, s.opts.Measure, func(all []stack.Measurement) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/backend"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/child"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/stack"
 )
 
@@ -67,7 +68,7 @@ func (o Options) startHAProxy(ctx context.Context, r role) (*entry, error) {
 	}
 	e := &entry{name: r.name, stack: s}
 	if r.tuned {
-		if e.tuner, err = startTuner(o.Trimtab, "attach", "--socket", s.Socket, "--apply"); err != nil {
+		if e.tuner, err = child.Start(o.Trimtab, "attach", "--socket", s.Socket, "--apply"); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
 	}

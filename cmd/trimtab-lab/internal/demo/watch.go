@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/child"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/load"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/stack"
 )
@@ -32,7 +33,7 @@ type entry struct {
 	name  string
 	stack *stack.Stack
 	// tuner is nil where nobody tunes.
-	tuner *tuner
+	tuner *child.Process
 
 	mu       sync.Mutex
 	servers  []stack.Server
@@ -53,7 +54,7 @@ type reading struct {
 func (e *entry) close() error {
 	var err error
 	if e.tuner != nil {
-		err = e.tuner.stop()
+		err = e.tuner.Stop()
 	}
 	return errors.Join(err, e.stack.Close())
 }

@@ -7,10 +7,11 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// outcome is what became of one arrival.
+// outcome is what became of one arscorer.
 type outcome struct {
 	latency time.Duration // from the intended instant to the end of the body
 	late    time.Duration // from the intended instant to sending
+	served  time.Duration // of latency, what the backend says it took; 0 for nothing
 	status  int           // HTTP status, or one of the below
 }
 
@@ -22,6 +23,11 @@ const (
 )
 
 func (o outcome) ok() bool { return o.status >= 200 && o.status < 400 }
+
+// wasSent is false for what never was, and for what cannot be told of.
+func (o outcome) wasSent() bool {
+	return o.status != notSent && o.status != cancelled && o.status != pending
+}
 
 // maxLatency is the largest latency that is told apart from a larger one.
 const maxLatency = 10 * time.Minute
@@ -79,6 +85,13 @@ func (o *outcomes) mark() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.hist.Reset()
+}
+
+// known returns the outcomes [first, end) as they are.
+func (o *outcomes) known(first, end int) []outcome {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]outcome(nil), o.all[first:end]...)
 }
 
 // copyOf returns the outcomes [first, end) and whether all of them are known.

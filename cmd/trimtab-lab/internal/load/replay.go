@@ -17,8 +17,10 @@ import (
 
 // Options say where a trace is replayed to.
 type Options struct {
-	// URL is where requests go, by GET.
-	URL string
+	// URL is where requests go, by GET, and Others where those go whose To is 1, 2,
+	// and so on.
+	URL    string
+	Others []string
 	// Trace says when, and with which demand in [backend.DemandHeader].
 	Trace Trace
 	// Timeout bounds a request; 0 means 30 s.
@@ -38,7 +40,7 @@ const (
 // Replay is one replay of a trace. Its methods may be called concurrently.
 type Replay struct {
 	opts      Options
-	request   *http.Request
+	requests  []*http.Request // by To
 	transport *http.Transport
 	alarm     *alarm.Alarm
 	outcomes  *outcomes
@@ -57,12 +59,21 @@ func Start(ctx context.Context, opts Options, start time.Time) (*Replay, error) 
 	if opts.MaxOpen == 0 {
 		opts.MaxOpen = defaultMaxOpen
 	}
-	to, err := url.Parse(opts.URL)
-	if err != nil {
-		return nil, fmt.Errorf("load: %w", err)
+	var requests []*http.Request
+	for _, text := range append([]string{opts.URL}, opts.Others...) {
+		to, err := url.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("load: %w", err)
+		}
+		if to.Scheme != "http" || to.Host == "" {
+			return nil, fmt.Errorf("load: %q is not a URL like http://host:port/", text)
+		}
+		requests = append(requests, &http.Request{Method: http.MethodGet, URL: to, Host: to.Host})
 	}
-	if to.Scheme != "http" || to.Host == "" {
-		return nil, fmt.Errorf("load: %q is not a URL like http://host:port/", opts.URL)
+	for _, a := range opts.Trace.Arrivals {
+		if a.To < 0 || a.To >= len(requests) {
+			return nil, fmt.Errorf("load: an arrival is to go to address %d of %d", a.To, len(requests))
+		}
 	}
 	if err := machine.NeedFiles(opts.MaxOpen); err != nil {
 		return nil, fmt.Errorf("load: %w", err)
@@ -74,7 +85,7 @@ func Start(ctx context.Context, opts Options, start time.Time) (*Replay, error) 
 	ctx, cancel := context.WithCancel(ctx)
 	r := &Replay{
 		opts:      opts,
-		request:   &http.Request{Method: http.MethodGet, URL: to, Host: to.Host},
+		requests:  requests,
 		transport: newTransport(opts.MaxOpen),
 		alarm:     a,
 		outcomes:  newOutcomes(len(opts.Trace.Arrivals)),
@@ -129,30 +140,37 @@ func (r *Replay) giveUp(from int) {
 
 func (r *Replay) send(ctx context.Context, a Arrival) outcome {
 	intended := r.start.Add(a.At)
-	got := outcome{late: time.Since(intended)}
-	got.status = r.exchange(ctx, a)
-	got.latency = time.Since(intended)
+	late := time.Since(intended)
+	got := r.exchange(ctx, a)
+	got.late, got.latency = late, time.Since(intended)
 	if got.status == broken && ctx.Err() != nil {
 		got.status = cancelled
 	}
 	return got
 }
 
-func (r *Replay) exchange(ctx context.Context, a Arrival) int {
+// exchange fills in what an answer says.
+func (r *Replay) exchange(ctx context.Context, a Arrival) outcome {
 	ctx, cancel := context.WithTimeout(ctx, r.opts.Timeout)
 	defer cancel()
-	req := r.request.WithContext(ctx)
-	req.Header = http.Header{backend.DemandHeader: {strconv.FormatFloat(a.Demand.Seconds(), 'g', -1, 64)}}
+	req := r.requests[a.To].WithContext(ctx)
+	req.Header = http.Header{backend.DemandHeader: {seconds(a.Demand)}}
+	if a.Wait > 0 {
+		req.Header[backend.WaitHeader] = []string{seconds(a.Wait)}
+	}
 	resp, err := r.transport.RoundTrip(req)
 	if err != nil {
-		return broken
+		return outcome{status: broken}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return broken
+		return outcome{status: broken}
 	}
-	return resp.StatusCode
+	served, _ := strconv.ParseFloat(resp.Header.Get(backend.ServedHeader), 64)
+	return outcome{status: resp.StatusCode, served: time.Duration(served * float64(time.Second))}
 }
+
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'g', -1, 64) }
 
 // Elapsed is how far into the trace the replay is.
 func (r *Replay) Elapsed() time.Duration { return time.Since(r.start) }
@@ -185,6 +203,13 @@ func (r *Replay) Window(ctx context.Context, from, to time.Duration) (Result, er
 		case <-tick.C:
 		}
 	}
+}
+
+// Final sums up what was to be sent in [from, to) of the trace by what is known
+// now; what is not answered counts as unfinished. It is for after Stop.
+func (r *Replay) Final(from, to time.Duration) Result {
+	first, end := r.opts.Trace.between(from, to)
+	return resultOf(r.outcomes.known(first, end), to-from)
 }
 
 // Ended is closed when the trace is over and everything is answered.

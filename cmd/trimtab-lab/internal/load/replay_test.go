@@ -131,10 +131,43 @@ func TestStopEndsAReplayAtOnce(t *testing.T) {
 }
 
 func TestStartRefusesWhatCannotWork(t *testing.T) {
-	for _, opts := range []Options{{URL: "127.0.0.1:80"}, {URL: "ftp://x"}, {URL: "http://x", MaxOpen: 1 << 40}} {
+	for _, opts := range []Options{{URL: "127.0.0.1:80"}, {URL: "ftp://x"}, {URL: "http://x", MaxOpen: 1 << 40}, {URL: "http://x", Others: []string{"x"}}, {URL: "http://x", Trace: Trace{Arrivals: []Arrival{{To: 1}}}}} {
 		if r, err := Start(t.Context(), opts, time.Now()); err == nil {
 			r.Stop()
 			t.Errorf("%+v was started", opts)
 		}
+	}
+}
+
+// Requests go where they are to go, with the waits that they bring, and say how
+// long they were there.
+func TestReplaysToSeveralAddresses(t *testing.T) {
+	a, b := server(t, backend.Config{Cores: 4}), server(t, backend.Config{Cores: 4})
+	const wait = 20 * time.Millisecond
+	trace := Trace{Arrivals: []Arrival{{}, {To: 1, Wait: wait}, {To: 1, Wait: wait}}}
+	r := replay(t, Options{URL: "http://" + a.Addr(), Others: []string{"http://" + b.Addr()}, Trace: trace}, time.Now())
+	<-r.Ended()
+	if one, two := a.Totals().Served, b.Totals().Served; one != 1 || two != 2 {
+		t.Errorf("%d and %d requests, want 1 and 2", one, two)
+	}
+	got := r.Final(0, time.Second)
+	if got.Unfinished != 0 || got.Served.Max < wait || got.Latency.Max < got.Served.Max {
+		t.Errorf("result %+v", got)
+	}
+}
+
+func TestFinalCountsWhatIsNotAnswered(t *testing.T) {
+	b := server(t, backend.Config{Cores: 1})
+	trace := Trace{Arrivals: []Arrival{{}, {Demand: time.Hour}, {At: time.Hour}}}
+	r := replay(t, Options{URL: "http://" + b.Addr(), Trace: trace}, time.Now())
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for b.Totals().Served < 1 || b.Totals().OpenRequests < 1 {
+		<-tick.C
+	}
+	r.Stop()
+	got := r.Final(0, 2*time.Hour)
+	if got.Requests != 3 || got.Unfinished != 2 || got.Errors.Total() != 0 {
+		t.Errorf("%d requests, %d unfinished, errors %+v, want 3, 2 and none", got.Requests, got.Unfinished, got.Errors)
 	}
 }

@@ -4,14 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sort"
 	"time"
 )
 
 // Arrival is one request: when it is to be sent, counted from the beginning,
-// and how much work it brings, as time of one core at speed 1.
+// how much work it brings, as time of one core at speed 1, and for how long it is
+// open after that without any.
 type Arrival struct {
-	At, Demand time.Duration
+	At, Demand, Wait time.Duration
+	// To is which of several addresses it goes to, by index.
+	To int
 }
 
 // Trace is a sequence of arrivals in order of time. The same trace can be
@@ -52,6 +56,23 @@ func Poisson(s Shape) (Trace, error) {
 			Demand: time.Duration(demands.ExpFloat64() * float64(s.MeanDemand)),
 		})
 	}
+}
+
+// typicalMedians is how many medians a typical demand is at most.
+const typicalMedians = 2
+
+// TypicalDemand is what lateness is to be compared with: the mean demand, or
+// twice the median where a few large ones make up the mean.
+func (t Trace) TypicalDemand() time.Duration {
+	if len(t.Arrivals) == 0 {
+		return t.MeanDemand
+	}
+	all := make([]time.Duration, len(t.Arrivals))
+	for i, a := range t.Arrivals {
+		all[i] = a.Demand
+	}
+	slices.Sort(all)
+	return min(t.MeanDemand, typicalMedians*all[len(all)/2])
 }
 
 // between returns the indices of the arrivals in [from, to).

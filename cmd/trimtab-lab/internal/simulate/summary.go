@@ -8,11 +8,13 @@ import (
 // Summary is how all policies did in one scenario behind one proxy, as it is
 // written for others to read.
 type Summary struct {
-	Scenario string          `json:"scenario"`
-	Run      string          `json:"run"`
-	Proxy    string          `json:"proxy"`
-	Seeds    int             `json:"seeds"`
-	Valid    bool            `json:"valid"`
+	Scenario string `json:"scenario"`
+	Run      string `json:"run"`
+	Proxy    string `json:"proxy"`
+	Seeds    int    `json:"seeds"`
+	Valid    bool   `json:"valid"`
+	// Invalid is why the figures do not count, where that is so.
+	Invalid  []string        `json:"invalid,omitempty"`
 	Policies []PolicySummary `json:"policies"`
 }
 

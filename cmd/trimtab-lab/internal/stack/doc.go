@@ -10,6 +10,6 @@
 // measured again, and never passed for valid.
 //
 // It knows of no policy: who wants another balance, weights or a tuner says so
-// in the options, attaches it to [Stack.Socket], or is the control plane of an
-// Envoy.
+// in the options, attaches it to [Stack.Socket], is the control plane of an Envoy,
+// or calls [Stack.Steer]. Several stacks may share backends.
 package stack

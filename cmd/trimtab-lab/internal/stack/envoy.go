@@ -15,13 +15,14 @@ func StartEnvoy(ctx context.Context, opts EnvoyOptions) (_ *Stack, err error) {
 	if err := opts.setDefaults(); err != nil {
 		return nil, err
 	}
-	backends, err := startBackends(ctx, opts.Backends)
+	backends, closeStarted, err := runningOr(ctx, opts.Running, opts.Backends)
 	if err != nil {
 		return nil, err
 	}
+	proxy := &envoy{backends: backends}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, closeBackends(backends))
+			err = errors.Join(err, proxy.Stop(), closeStarted())
 		}
 	}()
 	controlPlane := ""
@@ -30,34 +31,49 @@ func StartEnvoy(ctx context.Context, opts EnvoyOptions) (_ *Stack, err error) {
 			return nil, fmt.Errorf("stack: %w", err)
 		}
 	}
-	config, err := opts.config(addresses(backends), controlPlane)
+	if opts.Steered {
+		if proxy.endpoints, err = newEndpointsFile(opts.Dir, backends, opts.Weights); err != nil {
+			return nil, fmt.Errorf("stack: %w", err)
+		}
+	}
+	config, err := opts.config(addresses(backends), controlPlane, proxy.endpoints.path())
 	if err != nil {
 		return nil, err
 	}
-	in, err := instance.Start(ctx, instance.Options{
+	proxy.Instance, err = instance.Start(ctx, instance.Options{
 		Binary: opts.Binary, Dir: opts.Dir, Config: config, Concurrency: opts.Concurrency,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("stack: %w", err)
 	}
-	at, err := in.Listener(ctx, listenerName)
+	at, err := proxy.Listener(ctx, listenerName)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("stack: %w", err), in.Stop())
+		return nil, fmt.Errorf("stack: %w", err)
 	}
-	return &Stack{Backends: backends, Proxy: envoy{in, backends}, Addr: at.String()}, nil
+	return &Stack{Backends: backends, Proxy: proxy, Addr: at.String(), shared: opts.Running != nil}, nil
 }
 
 // envoy is an Envoy as a stack's proxy.
 type envoy struct {
-	*instance.Instance
-	backends []*backend.Backend
+	*instance.Instance // nil until it is started
+	backends           []*backend.Backend
+	endpoints          *endpointsFile // nil where they come from elsewhere
+}
+
+// Stop implements Proxy.
+func (e *envoy) Stop() error {
+	var err error
+	if e.Instance != nil {
+		err = e.Instance.Stop()
+	}
+	return errors.Join(err, e.endpoints.remove())
 }
 
 // unknown is the status of a backend that Envoy has not been told of.
 const unknown = "unknown"
 
 // Servers implements Proxy: Envoy knows endpoints by address only.
-func (e envoy) Servers(ctx context.Context) ([]Server, error) {
+func (e *envoy) Servers(ctx context.Context) ([]Server, error) {
 	hosts, err := e.Hosts(ctx, Pool)
 	if err != nil {
 		return nil, err

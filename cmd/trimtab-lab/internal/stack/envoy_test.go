@@ -97,7 +97,7 @@ func TestEnvoyHasNothingToSayAgainstItsConfiguration(t *testing.T) {
 			if err := opts.setDefaults(); err != nil {
 				t.Fatal(err)
 			}
-			text, err := opts.config([]string{"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4", "[::1]:5"}, controlPlane)
+			text, err := opts.config([]string{"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4", "[::1]:5"}, controlPlane, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -119,6 +119,7 @@ func TestStartEnvoyRefusesWhatCannotWork(t *testing.T) {
 		"no cores":         {EnvoyOptions{Backends: []backend.Config{{Cores: -1}}}, "stack:"},
 		"no control plane": {EnvoyOptions{Backends: farm(), ControlPlane: func(context.Context, []*backend.Backend) (string, error) { return "", nowhere }}, nowhere.Error()},
 		"no address":       {EnvoyOptions{Backends: farm(), ControlPlane: func(context.Context, []*backend.Backend) (string, error) { return "edge:1", nil }}, "ip:port"},
+		"two masters":      {EnvoyOptions{Backends: farm(), Steered: true, ControlPlane: func(context.Context, []*backend.Backend) (string, error) { return "", nil }}, "not both"},
 		"no Envoy":         {EnvoyOptions{Backends: farm(), Binary: "/nonexistent/envoy"}, "/nonexistent/envoy"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,10 +2,12 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
 	"text/template"
+	"time"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/backend"
 )
@@ -19,6 +21,9 @@ type EnvoyOptions struct {
 	// Backends are the emulated servers; those without a name are called s1,
 	// s2, … by their place.
 	Backends []backend.Config
+	// Running are backends that are there already, instead of Backends: several
+	// proxies may share them. They stay with who has started them.
+	Running []*backend.Backend
 	// Weights are the endpoints', 100 each by default. They do not count with a
 	// ControlPlane.
 	Weights []int
@@ -26,6 +31,17 @@ type EnvoyOptions struct {
 	// returns the ip:port of the xDS server that Envoy then takes the endpoints
 	// of cluster [Pool] from and reports its load to. All else is as without it.
 	ControlPlane func(context.Context, []*backend.Backend) (string, error)
+	// Steered takes the endpoints from [Stack.Steer] instead, beginning with all
+	// Backends and their Weights.
+	Steered bool
+	// Balancing is the cluster's algorithm in Envoy's words, LEAST_REQUEST as it
+	// comes by default.
+	Balancing string
+	// HealthCheck has Envoy ask backends for /health five times a second, and try
+	// another one when a connection is refused.
+	HealthCheck bool
+	// Timeout is how long an answer may take, a minute by default.
+	Timeout time.Duration
 	// Concurrency is the number of worker threads, 1 by default.
 	Concurrency int
 	// Binary is Envoy's path, and Dir where its temporary directory is made; ""
@@ -35,9 +51,17 @@ type EnvoyOptions struct {
 
 func (o *EnvoyOptions) setDefaults() error {
 	var err error
+	if o.Running != nil {
+		o.Backends = configs(o.Running)
+	}
 	if o.Backends, o.Weights, err = members(o.Backends, o.Weights); err != nil {
 		return err
 	}
+	if o.Steered && o.ControlPlane != nil {
+		return errors.New("stack: an envoy is steered or has a control plane, not both")
+	}
+	setDefault(&o.Balancing, "lb_policy: LEAST_REQUEST")
+	setDefault(&o.Timeout, defaultTimeout)
 	setDefault(&o.Concurrency, 1)
 	return nil
 }
@@ -60,15 +84,17 @@ func places(addrs []string, weights []int) ([]place, error) {
 	return all, nil
 }
 
-// config writes the bootstrap for backends at these addresses and, unless it is
-// "", the xDS server at that one.
-func (o EnvoyOptions) config(addrs []string, controlPlane string) (string, error) {
+// config writes the bootstrap for backends at these addresses and, unless they
+// are "", the xDS server at that one and the file with the endpoints.
+func (o EnvoyOptions) config(addrs []string, controlPlane, file string) (string, error) {
 	var values struct {
-		Pool, Listener string
-		Endpoints      []place
-		ControlPlane   []place
+		Pool, Listener, Balancing, File, Timeout string
+		HealthCheck                              bool
+		Endpoints                                []place
+		ControlPlane                             []place
 	}
-	values.Pool, values.Listener = Pool, listenerName
+	values.Pool, values.Listener, values.Balancing, values.File = Pool, listenerName, o.Balancing, file
+	values.Timeout, values.HealthCheck = fmt.Sprintf("%gs", o.Timeout.Seconds()), o.HealthCheck
 	var err error
 	if controlPlane == "" {
 		values.Endpoints, err = places(addrs, o.Weights)
@@ -90,9 +116,10 @@ func (o EnvoyOptions) config(addrs []string, controlPlane string) (string, error
 }
 
 // envoyBootstrap has LEAST_REQUEST as Envoy comes. Its circuit breakers are raised
-// and its timeout is a minute, as in the HAProxy stacks: what is measured are the
+// and its timeout is that of the HAProxy stacks: what is measured are the
 // backends' queues and no limit of the proxy. Where endpoints come from is the only
-// difference between an Envoy that is tuned and one that is not.
+// difference between an Envoy that is tuned and one that is not. Whoever leaves is
+// gone at once: by itself Envoy keeps sending to one that passes its checks.
 const envoyBootstrap = `node: {id: lab, cluster: lab}
 {{- if .ControlPlane}}
 cluster_manager:
@@ -105,7 +132,12 @@ static_resources:
   clusters:
   - name: {{.Pool}}
     connect_timeout: 2s
-    lb_policy: LEAST_REQUEST
+    {{.Balancing}}
+{{- if .HealthCheck}}
+    ignore_health_on_host_removal: true
+    health_checks:
+    - {timeout: 1s, interval: 0.2s, no_traffic_interval: 0.2s, unhealthy_threshold: 1, healthy_threshold: 1, http_health_check: {path: /health}}
+{{- end}}
     common_lb_config:
       update_merge_window: 0s
       healthy_panic_threshold: {value: 0}
@@ -135,6 +167,9 @@ static_resources:
 {{- range .ControlPlane}}
         - endpoint: {address: {socket_address: {address: "{{.Address.Addr}}", port_value: {{.Address.Port}}}}}
 {{- end}}
+{{- else if .File}}
+    type: EDS
+    eds_cluster_config: {eds_config: {resource_api_version: V3, path_config_source: {path: "{{.File}}"}}}
 {{- else}}
     type: STATIC
     load_assignment:

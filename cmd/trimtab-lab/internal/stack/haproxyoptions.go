@@ -3,6 +3,7 @@ package stack
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/backend"
 )
@@ -13,6 +14,9 @@ type HAProxyOptions struct {
 	// Backends are the emulated servers; those without a name are called s1,
 	// s2, … by their place.
 	Backends []backend.Config
+	// Running are backends that are there already, instead of Backends: several
+	// proxies may share them. They stay with who has started them.
+	Running []*backend.Backend
 	// Weights are HAProxy's initial ones, 100 each by default.
 	Weights []int
 	// Balance is the algorithm, leastconn by default.
@@ -30,6 +34,10 @@ type HAProxyOptions struct {
 	Lines []string
 	// ServerOptions are put at the end of each server's line.
 	ServerOptions string
+	// EachServer is further options, by server, after those.
+	EachServer []string
+	// Timeout is how long an answer may take, a minute by default.
+	Timeout time.Duration
 	// Binary is HAProxy's path, and Dir where its temporary directory is made;
 	// "" for both means the system's.
 	Binary, Dir string
@@ -37,9 +45,19 @@ type HAProxyOptions struct {
 
 func (o *HAProxyOptions) setDefaults() error {
 	var err error
+	if o.Running != nil {
+		o.Backends = configs(o.Running)
+	}
 	if o.Backends, o.Weights, err = members(o.Backends, o.Weights); err != nil {
 		return err
 	}
+	if o.EachServer == nil {
+		o.EachServer = make([]string, len(o.Backends))
+	}
+	if len(o.EachServer) != len(o.Backends) {
+		return fmt.Errorf("stack: options for %d servers of %d", len(o.EachServer), len(o.Backends))
+	}
+	setDefault(&o.Timeout, defaultTimeout)
 	setDefault(&o.Balance, "leastconn")
 	setDefault(&o.Mode, "http")
 	setDefault(&o.MaxConn, 2000)
@@ -66,8 +84,8 @@ func (o HAProxyOptions) config(addrs []string) string {
 	line("  mode %s", o.Mode)
 	line("  maxconn %d", o.MaxConn)
 	line("  timeout connect 2s")
-	line("  timeout client 1m")
-	line("  timeout server 1m")
+	line("  timeout client %dms", o.Timeout.Milliseconds())
+	line("  timeout server %dms", o.Timeout.Milliseconds())
 	line("  timeout tunnel 1h")
 	line("frontend lab")
 	line("  bind @FD0@")
@@ -78,7 +96,7 @@ func (o HAProxyOptions) config(addrs []string) string {
 		line("  %s", l)
 	}
 	for i, addr := range addrs {
-		line("  server %s %s weight %d %s", o.Backends[i].Name, addr, o.Weights[i], o.ServerOptions)
+		line("  server %s %s weight %d %s %s", o.Backends[i].Name, addr, o.Weights[i], o.ServerOptions, o.EachServer[i])
 	}
 	if o.Slots > 0 {
 		line("  server-template slot 1-%d 127.0.0.1:1 disabled weight 100 %s", o.Slots, o.ServerOptions)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/trimtab-lb/trimtab/haproxy/instance"
@@ -18,11 +19,16 @@ import (
 const serversTimeout = 2 * time.Second
 
 // haproxy is a HAProxy as a stack's proxy.
-type haproxy struct{ *instance.Instance }
+type haproxy struct {
+	*instance.Instance
+
+	steering sync.Mutex
+	told     map[string]Endpoint
+}
 
 // Servers implements Proxy. It has a connection of its own, to see what is in
 // force whoever has set it.
-func (h haproxy) Servers(ctx context.Context) ([]Server, error) {
+func (h *haproxy) Servers(ctx context.Context) ([]Server, error) {
 	servers, err := askServers(ctx, h.Socket())
 	if err != nil {
 		return nil, fmt.Errorf("haproxy %s: show stat: %w", h.Socket(), err)
@@ -31,22 +37,32 @@ func (h haproxy) Servers(ctx context.Context) ([]Server, error) {
 }
 
 func askServers(ctx context.Context, socket string) ([]Server, error) {
+	var servers []Server
+	err := ask(ctx, socket, "show stat "+Pool+" 4 -1", func(c io.Reader) (err error) {
+		servers, err = parseServers(c)
+		return err
+	})
+	return servers, err
+}
+
+// ask sends a line to the stats socket and has the answer read.
+func ask(ctx context.Context, socket, line string, read func(io.Reader) error) error {
 	ctx, cancel := context.WithTimeout(ctx, serversTimeout)
 	defer cancel()
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "unix", socket)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = c.Close() }()
 	deadline, _ := ctx.Deadline()
 	if err := c.SetDeadline(deadline); err != nil {
-		return nil, err
+		return err
 	}
-	if _, err := io.WriteString(c, "show stat "+Pool+" 4 -1\n"); err != nil {
-		return nil, err
+	if _, err := io.WriteString(c, line+"\n"); err != nil {
+		return err
 	}
-	return parseServers(c)
+	return read(c)
 }
 
 // parseServers reads HAProxy's statistics by the names in their first line.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/backend"
 )
@@ -13,6 +14,17 @@ const Pool = "pool"
 
 // initialWeight is that of a backend that nobody has said anything about.
 const initialWeight = 100
+
+// defaultTimeout is how long an answer may take.
+const defaultTimeout = time.Minute
+
+func configs(running []*backend.Backend) []backend.Config {
+	all := make([]backend.Config, len(running))
+	for i, b := range running {
+		all[i] = b.Config()
+	}
+	return all
+}
 
 // members gives names to the backends that have none, and weights to all if
 // there are none at all.

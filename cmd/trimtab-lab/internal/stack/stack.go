@@ -21,6 +21,9 @@ type Stack struct {
 	Addr string
 	// Socket is the path of HAProxy's stats socket, "" of an Envoy.
 	Socket string
+
+	// shared backends are not the stack's to close.
+	shared bool
 }
 
 // Proxy is what stands in front of the backends.
@@ -52,7 +55,7 @@ func StartHAProxy(ctx context.Context, opts HAProxyOptions) (_ *Stack, err error
 	if err := opts.setDefaults(); err != nil {
 		return nil, err
 	}
-	backends, err := startBackends(ctx, opts.Backends)
+	backends, closeStarted, err := runningOr(ctx, opts.Running, opts.Backends)
 	if err != nil {
 		return nil, err
 	}
@@ -60,40 +63,57 @@ func StartHAProxy(ctx context.Context, opts HAProxyOptions) (_ *Stack, err error
 		Binary: opts.Binary, Dir: opts.Dir, Config: opts.config(addresses(backends)), Listeners: 1,
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("stack: %w", err), closeBackends(backends))
+		return nil, errors.Join(fmt.Errorf("stack: %w", err), closeStarted())
 	}
-	return BehindHAProxy(in, backends...), nil
+	s := BehindHAProxy(in, backends...)
+	s.shared = opts.Running != nil
+	return s, nil
 }
 
 // BehindHAProxy is the stack of a HAProxy with a configuration of its own: load
 // goes to its first listener, and the backends are the servers of the section
 // [Pool]. The stack closes all of them.
 func BehindHAProxy(in *instance.Instance, backends ...*backend.Backend) *Stack {
-	return &Stack{Backends: backends, Proxy: haproxy{in}, Addr: in.Addr(0), Socket: in.Socket()}
+	return &Stack{Backends: backends, Proxy: &haproxy{Instance: in}, Addr: in.Addr(0), Socket: in.Socket()}
 }
 
 // URL is where load goes.
 func (s *Stack) URL() string { return "http://" + s.Addr + "/" }
 
-// Close stops the proxy and the backends and waits for them.
+// Close stops the proxy and its own backends and waits for them.
 func (s *Stack) Close() error {
-	return errors.Join(s.Proxy.Stop(), closeBackends(s.Backends))
+	err := s.Proxy.Stop()
+	if s.shared {
+		return err
+	}
+	return errors.Join(err, CloseBackends(s.Backends))
 }
 
-// startBackends starts all or none.
-func startBackends(ctx context.Context, configs []backend.Config) ([]*backend.Backend, error) {
+// runningOr returns the backends that are running, or starts some and returns how
+// to close these.
+func runningOr(ctx context.Context, running []*backend.Backend, configs []backend.Config) (_ []*backend.Backend, closeStarted func() error, _ error) {
+	if running != nil {
+		return running, func() error { return nil }, nil
+	}
+	started, err := StartBackends(ctx, configs)
+	return started, func() error { return CloseBackends(started) }, err
+}
+
+// StartBackends starts all or none. The caller has to call [CloseBackends].
+func StartBackends(ctx context.Context, configs []backend.Config) ([]*backend.Backend, error) {
 	var all []*backend.Backend
 	for _, c := range configs {
 		b, err := backend.Start(ctx, c)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("stack: %w", err), closeBackends(all))
+			return nil, errors.Join(fmt.Errorf("stack: %w", err), CloseBackends(all))
 		}
 		all = append(all, b)
 	}
 	return all, nil
 }
 
-func closeBackends(backends []*backend.Backend) error {
+// CloseBackends closes all at once and waits for them.
+func CloseBackends(backends []*backend.Backend) error {
 	errs := make([]error, len(backends))
 	var closing sync.WaitGroup
 	for i, b := range backends {

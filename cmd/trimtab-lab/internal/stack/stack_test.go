@@ -200,6 +200,7 @@ func TestStartRefusesWhatCannotWork(t *testing.T) {
 	for _, opts := range []HAProxyOptions{
 		{},
 		{Backends: farm(), Weights: []int{1}},
+		{Backends: farm(), EachServer: []string{"check"}},
 		{Backends: []backend.Config{{Cores: -1}}},
 		{Backends: farm(), Balance: "nonsense"},
 	} {

@@ -1,4 +1,4 @@
-package demo
+package child
 
 import (
 	"context"
@@ -19,31 +19,31 @@ func script(t *testing.T, text string) string {
 	return path
 }
 
-func TestTunerThatEndsSaysWhy(t *testing.T) {
-	tuner, err := startTuner(script(t, `echo "cannot $*"; exit 3`), "attach", "--socket", "/run/x.sock")
+func TestOneThatEndsSaysWhy(t *testing.T) {
+	c, err := Start(script(t, `echo "cannot $*"; exit 3`), "attach", "--socket", "/run/x.sock")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	err = tuner.wait(ctx)
+	err = c.Wait(ctx)
 	if err == nil {
-		t.Fatal("a tuner that has ended is no error")
+		t.Fatal("a child that has ended is no error")
 	}
 	for _, s := range []string{"exit status 3", "cannot attach --socket /run/x.sock"} {
 		if !strings.Contains(err.Error(), s) {
 			t.Errorf("no %q in: %v", s, err)
 		}
 	}
-	if err := tuner.stop(); err != nil {
+	if err := c.Stop(); err != nil {
 		t.Errorf("stop of what has ended: %v", err)
 	}
 }
 
-func TestTunerIsInterrupted(t *testing.T) {
+func TestIsInterrupted(t *testing.T) {
 	seen := filepath.Join(t.TempDir(), "seen")
 	ready := seen + ".ready"
-	tuner, err := startTuner(script(t, `trap 'touch `+seen+`; exit 0' INT; touch `+ready+`; while :; do sleep 0.05; done`), "s")
+	c, err := Start(script(t, `trap 'touch `+seen+`; exit 0' INT; touch `+ready+`; while :; do sleep 0.05; done`), "s")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestTunerIsInterrupted(t *testing.T) {
 			t.Fatal("never ready")
 		}
 	}
-	if err := tuner.stop(); err != nil {
+	if err := c.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(seen); err != nil {
@@ -69,25 +69,25 @@ func TestTunerIsInterrupted(t *testing.T) {
 	}
 }
 
-func TestStartTunerWithoutOne(t *testing.T) {
-	if _, err := startTuner("/nonexistent/trimtab", "s"); err == nil || !strings.Contains(err.Error(), "/nonexistent/trimtab") {
+func TestStartWithoutOne(t *testing.T) {
+	if _, err := Start("/nonexistent/trimtab", "s"); err == nil || !strings.Contains(err.Error(), "/nonexistent/trimtab") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestListensSaysWhyNot(t *testing.T) {
-	tuner, err := startTuner(script(t, `echo "address already in use"; exit 1`))
+	c, err := Start(script(t, `echo "address already in use"; exit 1`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	at, err := freeAddress(t.Context())
+	at, err := FreeAddress(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := tuner.listens(t.Context(), at); err == nil || !strings.Contains(err.Error(), "address already in use") {
+	if err := c.Listens(t.Context(), at); err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("got %v, want what it said", err)
 	}
-	if err := tuner.stop(); err != nil {
+	if err := c.Stop(); err != nil {
 		t.Errorf("stop of what has ended: %v", err)
 	}
 }

@@ -1,9 +1,9 @@
-package demo
+package child
 
 import "syscall"
 
-// childAttributes keep a ctrl-C at the terminal from the child, which is told
+// attributes keep a ctrl-C at the terminal from the child, which is told
 // to end in its turn, and have the kernel kill it when its parent dies.
-func childAttributes() *syscall.SysProcAttr {
+func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

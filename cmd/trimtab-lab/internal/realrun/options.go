@@ -1,0 +1,80 @@
+package realrun
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
+)
+
+// Options say what is run, and with which programs.
+type Options struct {
+	Scenario simulate.Scenario
+	// Proxy is the scenario's, of a kind that exists.
+	Proxy simulate.Proxy
+	// Policies are judged in groups, side by side within each; Seeds one after
+	// another.
+	Policies []simulate.Policy
+	Seeds    []uint64
+	// AtOnce is how many policies run side by side, 0 for as many as this machine
+	// is likely to carry: at most 4 and maxRate requests per second together.
+	AtOnce int
+	// Trimtab is the program's path, needed for its policies only. HAProxy and
+	// Envoy are paths, "" for those that are found.
+	Trimtab, HAProxy, Envoy string
+	// Note, if not nil, is told what is going on.
+	Note func(string)
+}
+
+// ErrLongLived is that a scenario has long-lived connections.
+var ErrLongLived = errors.New("websockets are not runnable on a real proxy yet")
+
+const (
+	mostAtOnce = 4
+	// maxRate is what all policies side by side may add up to. Two cores carry
+	// about three times as much before the generator is late.
+	maxRate = 2000.0
+)
+
+func (o *Options) check() error {
+	switch {
+	case len(o.Scenario.Sockets) > 0:
+		return fmt.Errorf("scenario %s: %w", o.Scenario.Name, ErrLongLived)
+	case o.Proxy.Kind != simulate.KindHAProxy && o.Proxy.Kind != simulate.KindEnvoy:
+		return fmt.Errorf("scenario %s: there is no real proxy %q", o.Scenario.Name, o.Proxy)
+	case len(o.Seeds) == 0 || len(o.Policies) == 0:
+		return fmt.Errorf("scenario %s: no seeds or no policies", o.Scenario.Name)
+	case o.AtOnce < 0:
+		return fmt.Errorf("scenario %s: %d policies at once", o.Scenario.Name, o.AtOnce)
+	default:
+		return o.Scenario.Check()
+	}
+}
+
+// together is how many policies run side by side.
+func (o *Options) together(requests int) int {
+	if o.AtOnce > 0 {
+		return o.AtOnce
+	}
+	rate := float64(requests) / o.Scenario.Duration.Seconds()
+	return max(1, min(mostAtOnce, int(maxRate/max(rate, 1))))
+}
+
+func (o *Options) note(format string, args ...any) {
+	if o.Note != nil {
+		o.Note(fmt.Sprintf(format, args...))
+	}
+}
+
+// restarts tells whether a backend is ever away, so that proxies have to find out.
+func restarts(s *simulate.Scenario) bool {
+	for t := time.Duration(0); t < s.Duration; t += simulate.Tick {
+		for i := range s.Backends {
+			if conditionAt(s, i, t).Killed {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,122 @@
+package realrun
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/alarm"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
+)
+
+// ticksPerStep makes a controller's step a second, as in the simulation.
+const ticksPerStep = int(time.Second / simulate.Tick)
+
+// play lets happen what the scenario says, from the instant that its clock
+// begins, and returns when traffic ends.
+func (e *entrant) play(ctx context.Context, start time.Time) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	group, ctx := errgroup.WithContext(ctx)
+	if e.trimtab != nil {
+		group.Go(func() error { return e.trimtab.Wait(ctx) })
+	}
+	group.Go(func() error {
+		defer stop()
+		return e.ticks(ctx, start)
+	})
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("policy %s: %w", e.policy.Name, err)
+	}
+	return nil
+}
+
+func (e *entrant) ticks(ctx context.Context, start time.Time) error {
+	a, err := alarm.New()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = a.Close() }()
+	if e.opts.Scenario.Warmup == 0 {
+		e.measure()
+	}
+	for tick := 1; ; tick++ {
+		at := time.Duration(tick) * simulate.Tick
+		if err := alarm.WaitUntil(ctx, a, start.Add(at)); err != nil {
+			return err
+		}
+		if err := e.tick(ctx, tick); err != nil {
+			return err
+		}
+		if at >= e.opts.Scenario.Duration {
+			return nil
+		}
+	}
+}
+
+func (e *entrant) tick(ctx context.Context, tick int) error {
+	at := time.Duration(tick) * simulate.Tick
+	if e.conditions.at(at) {
+		if err := e.members(ctx); err != nil {
+			return err
+		}
+	}
+	if e.reports != nil {
+		e.reports.tick(e.backends, e.conditions.now)
+	}
+	e.gauge.tick(e.conditions.now)
+	if warm := e.opts.Scenario.Warmup; at >= warm && at-simulate.Tick < warm {
+		e.measure()
+	}
+	if tick%ticksPerStep != 0 {
+		return nil
+	}
+	counted := at > e.opts.Scenario.Warmup
+	e.gauge.second(e.backends, e.conditions.now, counted)
+	if e.giver != byController {
+		e.gauge.weights(ctx, e.stacks[0], counted)
+		return nil
+	}
+	return e.step(ctx, at, counted)
+}
+
+// measure begins what counts.
+func (e *entrant) measure() {
+	e.takeCompletionLate()
+	e.gauge.measure(e.stacks)
+}
+
+// step asks the controller for weights. It is told what the laws of others look
+// at, backends' reports; trimtab, which looks at what proxies count, is a program.
+func (e *entrant) step(ctx context.Context, at time.Duration, counted bool) error {
+	samples := make([]simulate.Sample, len(e.backends))
+	for i := range samples {
+		c := &e.conditions.now[i]
+		samples[i] = simulate.Sample{Report: noLoad(), Up: !out(c), Present: !c.Absent}
+		if e.reports != nil {
+			samples[i].Report = e.reports.mailboxes[i].take()
+		}
+	}
+	before := append([]int(nil), e.weights...)
+	e.weights = append(e.weights[:0:0], e.controller.Step(at, samples).Weights...)
+	if counted {
+		for i, w := range e.weights {
+			if w != before[i] && !e.conditions.now[i].Absent {
+				e.gauge.pushes++
+			}
+		}
+	}
+	return e.steer(ctx)
+}
+
+// takeCompletionLate is how late answers left at the 99th percentile since the
+// last call, over all backends.
+func (e *entrant) takeCompletionLate() time.Duration {
+	all := e.backends[0].TakeCompletionLate()
+	for _, b := range e.backends[1:] {
+		all.Merge(b.TakeCompletionLate())
+	}
+	return time.Duration(all.ValueAtQuantile(99)) * time.Microsecond
+}

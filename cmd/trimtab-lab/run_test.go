@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
+	"github.com/trimtab-lb/trimtab/haproxy/instance"
+)
+
+const brief = `name: brief
+warmup: 1s
+duration: 3s
+backends:
+  - {name: a, cores: 4}
+  - {name: b, cores: 2}
+traffic:
+  - {kind: requests, rate: 50/s, demand: {exp: 20ms}}
+policies: [leastconn, omniscient, orca]
+`
+
+func scenarioFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "scenario.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestRunTellsWhatItFound(t *testing.T) {
+	_, err := instance.Find()
+	needed(t, err)
+	dir := filepath.Join(t.TempDir(), "out")
+	code, out, errs := called(t, t.Context(), "run", "--scenario", scenarioFile(t, brief), "-o", "json", "--out", dir)
+	var got []simulate.Summary
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatalf("exit code %d, %v in:\n%s%s", code, err, out, errs)
+	}
+	if len(got) != 1 || got[0].Scenario != "brief" || got[0].Run != "haproxy" || (code == exitFine) != got[0].Valid {
+		t.Fatalf("exit code %d, %s", code, out)
+	}
+	for i, applicable := range []bool{true, true, false} {
+		p := got[0].Policies[i]
+		if (p.Figures != nil) != applicable || (p.NotApplicable == "") != applicable {
+			t.Errorf("%+v", p)
+		}
+	}
+	kept, err := os.ReadFile(filepath.Join(dir, "run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(out, string(kept)); diff != "" {
+		t.Errorf("run.json is another result:\n%s", diff)
+	}
+	var table strings.Builder
+	if err := writeRuns(&table, got); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"brief behind haproxy/leastconn, 1 seeds", "omniscient", "n/a"} {
+		if !strings.Contains(table.String(), want) {
+			t.Errorf("the table has no %q:\n%s", want, table.String())
+		}
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	sockets := strings.Replace(brief, "policies:", "  - {kind: websockets, clients: 5}\npolicies:", 1)
+	for name, test := range map[string]struct {
+		text string
+		args []string
+		code int
+		says string
+	}{
+		"websockets":     {sockets, nil, exitFailed, "scenario.yaml:9: traffic[1]: websockets are not runnable"},
+		"a wrong file":   {"name: x\n", nil, exitFailed, "scenario.yaml:1"},
+		"no seeds":       {brief, []string{"--seeds", "0"}, exitUsage, "--seeds"},
+		"unknown policy": {brief, []string{"--policies", "best"}, exitUsage, "best"},
+		"same twice":     {brief, []string{"--policies", "equal,equal"}, exitUsage, "each once"},
+		"no trimtab":     {brief, []string{"--policies", "trimtab", "--trimtab", "/nonexistent/trimtab"}, exitFailed, "/nonexistent/trimtab"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := append([]string{"run", "--scenario", scenarioFile(t, test.text)}, test.args...)
+			code, _, errs := called(t, t.Context(), args...)
+			if code != test.code || !strings.Contains(errs, test.says) {
+				t.Errorf("exit code %d, want %d with %q in:\n%s", code, test.code, test.says, errs)
+			}
+		})
+	}
+}
