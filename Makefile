@@ -8,6 +8,9 @@ BIN     := bin
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 20s
+
+# Packages of the lab that emulate servers in real time.
+REALTIME := /cmd/trimtab-lab\(/internal/\(alarm\|backend\|child\|demo\|load\|machine\|realrun\|realtime\|stack\)\)\?$$
 # A seed for drawn scenarios that nothing was tuned with, and how many seeds each
 # scenario gets.
 JUDGE_DRAW_SEED ?= 20261121
@@ -65,8 +68,8 @@ lint: ## go vet, staticcheck, gofumpt
 race:
 	haproxies=$$(.ci/proxies); export TRIMTAB_HAPROXY_BINARIES=$$haproxies; \
 	  envoy=$$(.ci/envoy); export TRIMTAB_ENVOY=$$envoy; \
-	  $(GO) test -race -shuffle=on -parallel 4 -timeout 15m -skip '^TestMeasured' $$($(GO) list ./... | grep -v /cmd/trimtab-lab); \
-	  $(GO) test -race -shuffle=on -timeout 15m -p 1 -skip '^TestMeasured' ./cmd/trimtab-lab/...; \
+	  $(GO) test -race -shuffle=on -parallel 4 -timeout 15m -skip '^TestMeasured' $$($(GO) list ./... | grep -v '$(REALTIME)'); \
+	  $(GO) test -race -shuffle=on -timeout 15m -p 1 -skip '^TestMeasured' $$($(GO) list ./... | grep '$(REALTIME)'); \
 	  $(GO) test -count=1 -p 1 -timeout 15m -run '^TestMeasured' ./...
 
 bench: proxies ## speed and memory, as ratios against named baselines
