@@ -82,7 +82,7 @@ func TestRemovalDoesNotWaitForever(t *testing.T) {
 			publish(t, s, change(routeType, res("r", "bad")), removal(clusterType, "c"))
 			l.answer(l.expect("RDS r@bad"), "no", "", "r")
 			l.expect()
-			time.Sleep(linger)
+			<-time.After(linger)
 			publish(t, s, change(endpointType, res("e", "2")))
 			l.expect(map[bool]string{false: "CDS", true: "CDS -c"}[delta], "EDS e@2")
 		})
