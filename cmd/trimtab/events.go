@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trimtab-lb/trimtab/cmd/internal/printable"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/events"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/printable"
 )
 
 type eventsCommand struct {

@@ -9,7 +9,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/printable"
+	"github.com/trimtab-lb/trimtab/cmd/internal/printable"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/recording"
 )
 

@@ -1,11 +1,14 @@
-package scenario
+// Package problem is what is wrong with files that people write: all of it at
+// once, each with its place.
+//
+// It is not for what goes wrong while something runs.
+package problem
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 )
 
 // Problem is one thing that is wrong with a file.
@@ -14,7 +17,7 @@ type Problem struct {
 	File string
 	// Line and Column count from 1.
 	Line, Column int
-	// Path leads to the key: backends[0].cores. It is empty for the file as a
+	// Path leads to the key: pools[0].limits.floor. It is empty for the file as a
 	// whole.
 	Path string
 	// Message says what is wrong, Hint what to do about it; Hint may be empty.
@@ -34,11 +37,11 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// Problems is everything that is wrong with a file, sorted by position. As an
+// List is everything that is wrong with a file, sorted by position. As an
 // error it has a line for each.
-type Problems []Problem
+type List []Problem
 
-func (ps Problems) Error() string {
+func (ps List) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
 		lines[i] = p.String()
@@ -46,19 +49,9 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-func (ps Problems) sort() {
+// Sort puts them into the order of the file.
+func (ps List) Sort() {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Path, b.Path))
 	})
-}
-
-// oneLine keeps what a quoted scalar can hold (line feeds, terminal escapes)
-// out of messages.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, s)
 }

@@ -8,6 +8,8 @@ import (
 	"reflect"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/trimtab-lb/trimtab/cmd/internal/printable"
 )
 
 // MaxSize is the largest file that is parsed, in bytes: far above any real
@@ -27,7 +29,7 @@ func Parse(name string, data []byte) (File, error) {
 		}
 	}
 	if len(d.problems) > 0 {
-		d.problems.sort()
+		d.problems.Sort()
 		return File{}, d.problems
 	}
 	return f, nil
@@ -80,6 +82,6 @@ func placeOf(n *yaml.Node) place { return place{max(n.Line, 1), max(n.Column, 1)
 func (d *decoder) report(at place, path, hint, format string, args ...any) {
 	d.problems = append(d.problems, Problem{
 		File: d.file, Line: at.line, Column: at.column,
-		Path: oneLine(path), Message: oneLine(fmt.Sprintf(format, args...)), Hint: oneLine(hint),
+		Path: printable.Text(path), Message: printable.Text(fmt.Sprintf(format, args...)), Hint: printable.Text(hint),
 	})
 }

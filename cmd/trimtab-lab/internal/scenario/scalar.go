@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/trimtab-lb/trimtab/cmd/internal/printable"
 )
 
 func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, f field) {
@@ -104,7 +106,7 @@ func (d *decoder) text(n *yaml.Node, v reflect.Value, path string, f field) {
 	switch {
 	case n.Tag != "!!str":
 		d.refuse(n, path, `write "`+n.Value+`"`, "is %s, want text", n.Value)
-	case n.Value == "" || n.Value != oneLine(n.Value):
+	case n.Value == "" || n.Value != printable.Text(n.Value):
 		d.refuse(n, path, "", "is %q: must be a word that can be printed", n.Value)
 	case len(allowed) > 0 && !slices.Contains(allowed, n.Value):
 		d.refuse(n, path, didYouMean(n.Value, allowed), "unknown value %q", n.Value)

@@ -19,7 +19,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/printable"
+	"github.com/trimtab-lb/trimtab/cmd/internal/printable"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/token"
 )
 

@@ -46,7 +46,7 @@ func Parse(name string, data []byte) (*Config, error) {
 		}
 	}
 	if len(d.problems) > 0 {
-		d.problems.sort()
+		d.problems.Sort()
 		return nil, d.problems
 	}
 	c.complete()

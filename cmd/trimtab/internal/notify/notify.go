@@ -23,7 +23,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/printable"
+	"github.com/trimtab-lb/trimtab/cmd/internal/printable"
 )
 
 // sendTimeout bounds one message; whoever manages services reads at once or

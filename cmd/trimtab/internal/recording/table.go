@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/printable"
+	"github.com/trimtab-lb/trimtab/cmd/internal/printable"
 )
 
 // unknown is how a value looks that there is none of.

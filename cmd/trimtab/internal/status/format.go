@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/printable"
+	"github.com/trimtab-lb/trimtab/cmd/internal/printable"
 )
 
 // unknown is how a value looks that nobody has reported.

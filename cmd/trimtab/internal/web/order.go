@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/printable"
+	"github.com/trimtab-lb/trimtab/cmd/internal/printable"
 	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
 )

@@ -9,7 +9,7 @@ import (
 
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/printable"
+	"github.com/trimtab-lb/trimtab/cmd/internal/printable"
 )
 
 // WriteTable writes a row for each resource and each endpoint, and what the node
