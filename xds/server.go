@@ -8,7 +8,6 @@ import (
 	"math"
 	"net"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -94,7 +93,7 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 
 // viewOf tells gRPC clients from Envoys: they name themselves.
 func viewOf(n *corev3.Node) string {
-	if strings.HasPrefix(strings.ToLower(n.GetUserAgentName()), "grpc") {
+	if loadstats.IsGRPC(n.GetUserAgentName()) {
 		return viewGRPC
 	}
 	return viewEnvoy

@@ -26,9 +26,11 @@ type Node struct {
 // leave them out.
 func (n *Node) listsIdle() bool { return n.UserAgent == "envoy" }
 
-// grpc says whether the data plane is a client of gRPC: "gRPC Go", "grpc-java" and
-// so on. Whatever else there is reports as Envoys do.
-func (n *Node) grpc() bool { return strings.HasPrefix(strings.ToLower(n.UserAgent), "grpc") }
+// IsGRPC says by its user agent whether a data plane is a client of gRPC: "gRPC Go",
+// "grpc-java" and so on. Whatever else there is counts as an Envoy.
+func IsGRPC(userAgent string) bool {
+	return strings.HasPrefix(strings.ToLower(userAgent), "grpc")
+}
 
 // maxName is as much of a data plane's name as is shown.
 const maxName = 128

@@ -25,7 +25,7 @@ type origins struct {
 // take returns lrs:ID, or lrs:ID#2 and so on while that is taken.
 func (o *origins) take(n *Node) string {
 	beginning, id := OriginEnvoy, n.ID
-	if n.grpc() {
+	if IsGRPC(n.UserAgent) {
 		beginning = OriginGRPC
 	}
 	if id == "" {
