@@ -5,7 +5,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/scenario"
+	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
 )
 
 // scenarioCommand is what can be done with scenario files besides judging by

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/judgement"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/scenario"
 )
 
 // simulateCommand judges policies by scenario files in simulation.

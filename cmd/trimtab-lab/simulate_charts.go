@@ -7,10 +7,10 @@ import (
 	"io"
 	"slices"
 
+	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/judgement"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/page"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/scenario"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
 )
 
 // What --charts may say besides the names of scenarios.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/scenario"
+	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
 )
 
 // source is a scenario, and where it is from.

@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/judgement"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/page"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
 )
 
 // simulated is a plan whose entries have results.

@@ -1,8 +1,8 @@
 package judgement
 
 import (
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/scenario"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
+	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 )
 
 // judged is a scenario of requests behind a proxy, with a p99 of 100 ms times

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/scenario"
+	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
 )
 
 // Figure is what is asked of trimtab, and what it reached.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/scenario"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
+	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 )
 
 // Begin and End are the lines between which a document has what [Markdown]

@@ -3,7 +3,7 @@ package judgement
 import (
 	"math"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/scenario"
+	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
 )
 
 // against is trimtab's p99 over another policy's.

@@ -3,7 +3,7 @@ package judgement
 import (
 	"slices"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/scenario"
+	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
 )
 
 // Later is what the scenarios of a first minute are called where the minutes

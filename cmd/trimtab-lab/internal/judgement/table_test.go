@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 )
 
 func TestTable(t *testing.T) {

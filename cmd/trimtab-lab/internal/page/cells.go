@@ -3,9 +3,9 @@ package page
 import (
 	"fmt"
 
+	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/judgement"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/scenario"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
 )
 
 type row struct {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/scenario"
+	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
 )
 
 // mostHappenings is how many lines a chart bears. A scenario with more is one in

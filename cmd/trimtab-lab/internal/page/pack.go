@@ -5,7 +5,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 )
 
 // data is what the script draws. Values are packed: see [encode].

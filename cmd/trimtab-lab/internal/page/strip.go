@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/judgement"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/scenario"
 )
 
 // strip is all regrets of one policy on a line.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/judgement"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/scenario"
 )
 
 // view is what the template reads.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 )
 
 func TestAgentsAnswerTheIdlePercentage(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/backend"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
 )
 
 func conditionAt(s *simulate.Scenario, backend int, t time.Duration) simulate.Condition {

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/backend"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/child"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/stack"
 )
 

@@ -3,7 +3,7 @@ package realrun
 import (
 	"fmt"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 )
 
 // giver is who gives the weights of a policy.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 )
 
 // Options say what is run, and with which programs.

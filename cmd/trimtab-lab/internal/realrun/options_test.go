@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 )
 
 func TestRefusesWhatCannotBeRun(t *testing.T) {

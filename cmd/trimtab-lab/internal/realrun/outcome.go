@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/load"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
 )
 
 // Outcome is what was found.

@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/alarm"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
 )
 
 // ticksPerStep makes a controller's step a second, as in the simulation.

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/backend"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/stack"
 	"github.com/trimtab-lb/trimtab/scorer"
 	envoyinstance "github.com/trimtab-lb/trimtab/xds/instance"

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/stack"
 	"github.com/trimtab-lb/trimtab/scorer"
 )

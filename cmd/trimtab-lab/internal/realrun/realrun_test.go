@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/compile"
+	"github.com/trimtab-lb/trimtab/cmd/internal/compile"
+	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/realtime"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/scenario"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
 	haproxyinstance "github.com/trimtab-lb/trimtab/haproxy/instance"
 	envoyinstance "github.com/trimtab-lb/trimtab/xds/instance"
 )

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/load"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
 )
 
 // Run runs a scenario and returns what it found, valid or not. Everything that it

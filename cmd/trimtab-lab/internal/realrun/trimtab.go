@@ -10,9 +10,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/backend"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/child"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/stack"
 	"github.com/trimtab-lb/trimtab/scorer"
 )

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/backend"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
 )
 
 func TestTrimtabIsToldOfThePoolAsItIs(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/scenario"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/simulate"
+	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 )
 
 func source(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }

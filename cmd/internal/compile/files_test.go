@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/scenario"
+	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
 )
 
 // parsed reads a scenario.
@@ -22,7 +22,7 @@ func parsed(t testing.TB, text string) scenario.File {
 // files are those of the repository.
 func files(t testing.TB) []scenario.File {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join("..", "..", "..", "..", "testdata", "scenarios", "*.yaml"))
+	paths, err := filepath.Glob(filepath.Join("..", "..", "..", "testdata", "scenarios", "*.yaml"))
 	if err != nil || len(paths) < 30 {
 		t.Fatalf("%d scenario files, error %v", len(paths), err)
 	}
