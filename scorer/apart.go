@@ -92,6 +92,10 @@ func (p *Pool) spare(all failures) {
 	}
 }
 
+// heldDeviations is by how many standard deviations an estimate must be off to be
+// published where connections are held: in the first seconds, chance is.
+const heldDeviations = 2
+
 // hold moves the published logarithms, relative to the configured capacities,
 // towards what the law wants.
 func (p *Pool) hold(weights []float64) {
@@ -113,6 +117,9 @@ func (p *Pool) hold(weights []float64) {
 			h.want = p.capacity.logs[i]
 			if h.trust == 1 { // the way back to the configured share is not a guess
 				h.width = max(narrow, min(p.capacity.deviations[i], maxDeadband))
+				if p.capacity.holds { // nothing mends it soon
+					h.width = max(maxDeadband, heldDeviations*p.capacity.deviations[i])
+				}
 			}
 		} else {
 			h.want = math.Log(weights[i] / m.capacity)
@@ -197,7 +204,7 @@ func (p *Pool) startingWeight(m *member) float64 {
 }
 
 // share turns the published logarithms into weights within the limits.
-func (p *Pool) share(now time.Time, first bool) {
+func (p *Pool) share(now time.Time, seconds float64, first bool) {
 	in := p.scratch.bounded[:0]
 	var before, counted float64
 	for i, m := range p.members {
@@ -224,8 +231,10 @@ func (p *Pool) share(now time.Time, first bool) {
 		in = append(in, bounded{wish: wish, weight: m.weight, pinned: m.pin > 0})
 	}
 	p.scratch.bounded = in
+	limits := p.config.Limits
+	limits.Step = min(limits.Step, p.refill*seconds)
 	for k := range in {
-		in[k].low, in[k].high = stepBounds(p.config.Limits, in[k].weight*counted/before)
+		in[k].low, in[k].high = stepBounds(limits, in[k].weight*counted/before)
 		if in[k].pinned {
 			in[k].low, in[k].high = in[k].wish, in[k].wish
 		}

@@ -35,11 +35,12 @@ import (
 //
 // The same filter again with expected = e^y·C·u·Σq/Σ(e^y·C·u), u the reported
 // utilization. The two can only be compared in ratios, so the median of y − x is
-// taken off. A report is believed unless it claims over 0.4 more or 0.1 less (and
-// as much as latency may be off) than latency shows: an overstated capacity shows
-// in latency, an understated one hardly does. Believed, y is published, else x. A
-// pool may mix the two. Under round robin nothing keeps latency steady, and y
-// alone is used.
+// taken off. A report is believed unless it claims over 0.4 more than latency shows
+// and than is configured, or 0.1 less than latency shows (and as much as latency may
+// be off): an overstated capacity shows in latency, an understated one hardly does.
+// Believed, y is published, else x. A pool may mix the two. Under round robin nothing
+// keeps latency steady, and where connections are held beside the requests it shows
+// those ([heldCost]): y alone is used.
 //
 // # Measured
 //
@@ -90,6 +91,9 @@ type capacity struct {
 	witness witness
 	// wary is that reports are not trusted where nothing else is known.
 	wary bool
+	// holds is that requests share the pool with connections that are held.
+	holds bool
+	held  heldCost
 
 	pace    pace
 	states  []capacityState
@@ -174,7 +178,7 @@ func newCapacity() *capacity {
 	return &capacity{
 		leak: defaultLeak, index: map[string]int{},
 		pace: newPace(paceMemory), demand: newPace(demandMemory),
-		latency: newNoise(), reports: newNoise(),
+		latency: newNoise(), reports: newNoise(), held: newHeldCost(),
 	}
 }
 
@@ -337,11 +341,12 @@ func (s *capacityState) evidence() float64 {
 }
 
 func (c *capacity) learnFromReports(now time.Time, in []Observation, seconds float64) {
+	cost := c.heldCost(in, seconds)
 	var busy, completed float64
 	for i := range in {
 		if c.reportUsable(&in[i]) {
 			busy += math.Exp(c.states[i].reported().x) * in[i].Capacity * in[i].Utilization
-			completed += in[i].Completed
+			completed += in[i].Completed + cost*c.heldBy(&in[i])
 		}
 	}
 	if busy == 0 || completed == 0 {
@@ -355,7 +360,7 @@ func (c *capacity) learnFromReports(now time.Time, in []Observation, seconds flo
 		r := c.states[i].reported()
 		r.last = now
 		expected := math.Exp(r.x) * in[i].Capacity * in[i].Utilization / perRequest
-		r.update(in[i].Completed, expected, 0, in[i].Seconds, &c.reports)
+		r.update(in[i].Completed+cost*c.heldBy(&in[i]), expected, 0, in[i].Seconds, &c.reports)
 		r.x = min(max(r.x, -2*maxLog), 2*maxLog)
 	}
 }
@@ -393,7 +398,7 @@ func (c *capacity) publish(now time.Time, in []Observation) {
 			r.used = r.fresh(now)
 			if r.used && c.witness == byBoth {
 				unsure := math.Sqrt(s.latency.v) + believeAbove*(1-s.evidence())
-				r.judge(r.x-zero-s.latency.x, unsure)
+				r.judge(r.x-zero-max(s.latency.x, 0), r.x-zero-s.latency.x, unsure)
 				r.used = !r.doubted
 			}
 			if r.used {
@@ -449,15 +454,17 @@ func (c *capacity) zero(now time.Time, in []Observation) float64 {
 // must not count as a lie. Hence the two different widths, and half of them to
 // be believed again.
 //
-// claim is what the report claims beyond latency, as a logarithm, and unsure how
-// far latency itself may be off: by the filter's standard deviation, and by what
-// is not counted of a quiet backend's pace. A lie there ends its own quiet.
-func (r *reportState) judge(claim, unsure float64) {
+// over is what the report claims beyond both latency and the configured capacity,
+// as a logarithm: a distant backend that claims to be as strong as configured is no
+// liar, though latency shows less. claim is what it claims beyond latency, and
+// unsure how far latency itself may be off: by the filter's standard deviation, and
+// by what is not counted of a quiet backend's pace. A lie there ends its own quiet.
+func (r *reportState) judge(over, claim, unsure float64) {
 	above, below := believeAbove+unsure, believeBelow+unsure
 	if r.doubted {
-		r.doubted = claim > above/2 || claim < -below/2
+		r.doubted = over > above/2 || claim < -below/2
 	} else {
-		r.doubted = claim > above || claim < -below
+		r.doubted = over > above || claim < -below
 	}
 }
 

@@ -21,6 +21,8 @@ const patience = 10
 type evidence struct {
 	kind     Kind
 	stay     float64 // mean time in flight, seconds
+	holds    bool    // what is in flight is mostly connections, and response times tell them from requests
+	waits    bool    // what is in flight says little of a backend's strength
 	feedback bool    // some target balances by the work in flight
 	fixed    bool    // no target takes weights
 	reported bool    // some backend reports its utilization
@@ -33,6 +35,7 @@ const lawConnections = "connections"
 
 func (p *Pool) choose(e evidence) choice {
 	configured := func(why string) choice { return choice{name: LawStatic, why: why, law: p.static} }
+	p.capacity.holds = e.holds
 	switch {
 	case p.config.Law == LawStatic:
 		return configured("configured: the configured capacities")
@@ -54,11 +57,20 @@ func (p *Pool) choose(e evidence) choice {
 		c := configured("too little has completed to tell what the pool serves")
 		c.waits = p.seq <= patience
 		return c
+	case e.feedback && e.waits && (e.reported || e.awaited):
+		p.capacity.witness = byReports
+		return choice{name: LawCapacity, why: fmt.Sprintf("capacity learned from reported utilization alone: what is in flight%s is held or waits, which says nothing of strength", describeStay(e.stay)), law: p.capacity}
 	case !e.feedback && (e.reported || e.awaited):
 		p.capacity.witness = byReports
 		return choice{name: LawCapacity, why: "capacity learned from reported utilization alone: under round robin latency shows queues, not strength", law: p.capacity}
 	case !e.feedback && p.config.Law == LawAuto:
 		return configured("round robin without reported utilization: latency there shows queues, not strength; balancing by work in flight, or reports, would let weights be learned")
+	}
+	if e.waits && !e.reported {
+		c := configured(fmt.Sprintf("what is in flight%s may be connections that are held, which say nothing of strength, and no utilization is reported; kind: requests says that it is not", describeStay(e.stay)))
+		// What was learned before is kept: in overload work waits for long, too.
+		c.waits = p.seq > 2*kindMemory
+		return c
 	}
 	p.capacity.witness = byBoth
 	if e.reported {

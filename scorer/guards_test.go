@@ -254,23 +254,26 @@ func TestKind(t *testing.T) {
 		name                          string
 		configured                    Kind
 		inFlight, completed, upgrades float64
+		timed                         bool
 		want                          Kind
 	}{
-		{"requests of 20 ms", KindAuto, 18, 900, 0, KindRequests},
-		{"slow requests of 5 s", KindAuto, 13, 2.5, 0, KindRequests},
-		{"sockets of 5 minutes", KindAuto, 3000, 10, 0, KindConnections},
-		{"sockets of 7 s that the proxy saw upgraded", KindAuto, 1700, 240, 240, KindConnections},
-		{"three pages a socket", KindAuto, 1700, 960, 240, KindConnections},
-		{"a rare socket", KindAuto, 30, 1000, 1, KindRequests},
-		{"nothing completes", KindAuto, 50, 0, 0, KindConnections},
-		{"nothing at all", KindAuto, 0, 0, 0, KindAuto},
-		{"configured", KindRequests, 3000, 10, 0, KindRequests},
+		{"requests of 20 ms", KindAuto, 18, 900, 0, false, KindRequests},
+		{"slow requests of 5 s", KindAuto, 13, 2.5, 0, false, KindRequests},
+		{"sockets of 5 minutes", KindAuto, 3000, 10, 0, false, KindConnections},
+		{"sockets of 7 s that the proxy saw upgraded", KindAuto, 1700, 240, 240, false, KindConnections},
+		{"three pages a socket", KindAuto, 1700, 960, 240, false, KindConnections},
+		{"three pages a socket, and their response times", KindAuto, 1700, 960, 240, true, KindRequests},
+		{"sockets whose handshakes are timed", KindAuto, 1700, 240, 240, true, KindConnections},
+		{"a rare socket", KindAuto, 30, 1000, 1, false, KindRequests},
+		{"nothing completes", KindAuto, 50, 0, 0, false, KindConnections},
+		{"nothing at all", KindAuto, 0, 0, 0, false, KindAuto},
+		{"configured", KindRequests, 3000, 10, 0, false, KindRequests},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			k := newKindJudge(test.configured)
 			var got Kind
 			for range 60 {
-				got = k.judge(test.configured, test.inFlight, test.completed, test.upgrades, 1)
+				got = k.judge(test.configured, &tally{inFlight: test.inFlight, completed: test.completed, upgrades: test.upgrades, seconds: 1, timed: test.timed})
 			}
 			if got != test.want {
 				t.Errorf("kind = %v, want %v (stay %v s)", got, test.want, k.stay())

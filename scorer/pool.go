@@ -37,6 +37,9 @@ type Pool struct {
 	// thin is that there is too little in flight for leastconn to use weights,
 	// panics that the last step was in panic.
 	thin, panics bool
+	// refill bounds how fast a weight may move, per second: where connections that
+	// are held are counted with requests, no faster than connections come.
+	refill float64
 	// wasDry is that the last plan was not carried out.
 	wasDry bool
 	// pulses is that some target can let real requests through for a moment.

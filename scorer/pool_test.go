@@ -19,6 +19,8 @@ type rig struct {
 	now       time.Time
 	algorithm Algorithm
 	plan      Plan
+	// latencies are the response times that the proxy tells, if it does.
+	latencies map[string]float64
 }
 
 func newRig(t testing.TB, config Config, backends ...Backend) *rig {
@@ -53,6 +55,9 @@ func (r *rig) step(counts map[string]seen, own ...Report) Plan {
 			report := NewReport(name, "haproxy:a", at)
 			report.ByProxy, report.Interval = true, 200*time.Millisecond
 			report.InFlight, report.RPS, report.EPS, report.Upgrades = c.inFlight, c.completed, c.failed, c.upgrades
+			if latency := r.latencies[name]; latency > 0 {
+				report.Latency = latency
+			}
 			r.pool.Observe(report)
 		}
 	}

@@ -32,7 +32,7 @@ func (p *Pool) Step(now time.Time) Plan {
 	} else {
 		p.hold(weights)
 		// What was planned but not carried out is nowhere: a step begins at what is.
-		p.share(now, first || (p.wasDry && p.mode() != DryRun))
+		p.share(now, seconds, first || (p.wasDry && p.mode() != DryRun))
 	}
 	p.wasDry = p.mode() == DryRun
 	if p.seq > patience {
@@ -45,10 +45,13 @@ func (p *Pool) Step(now time.Time) Plan {
 // with ten thousand backends it is memory that takes the time.
 type tally struct {
 	inFlight, completed, upgrades float64
-	seconds                       float64
-	proxies                       int
-	reported                      bool
-	failures                      failures
+	// handled is what is in flight by Little's law, from response times.
+	handled float64
+	seconds float64
+	proxies int
+	// timed is that response times are known, told that upgrades are.
+	reported, timed, told bool
+	failures              failures
 	// all leaves out those that drain; up, out, serving and fresh (serving with
 	// fresh reports) are parts of it.
 	all, up, out, serving, fresh int
@@ -124,13 +127,21 @@ func (t *tally) count(m *member) {
 		t.inFlight += m.now.inFlight
 		t.completed += m.now.completed
 		t.upgrades = plus(t.upgrades, m.now.upgrades)
+		t.told = t.told || isNumber(m.now.upgrades)
+		if isNumber(m.now.latency) {
+			t.timed = true
+			t.handled += min(m.now.completed*m.now.latency, m.now.inFlight)
+		}
 		t.seconds = max(t.seconds, m.now.seconds)
 	}
 }
 
 func (p *Pool) evidence(t *tally) evidence {
-	kind := p.kind.judge(p.config.Kind, t.inFlight, t.completed, t.upgrades, t.seconds)
-	e := evidence{kind: kind, stay: p.kind.stay(), reported: t.reported, feedback: len(p.targets) == 0}
+	kind := p.kind.judge(p.config.Kind, t)
+	e := evidence{
+		kind: kind, holds: p.kind.holds, waits: p.kind.holds || p.kind.waits,
+		stay: p.kind.stay(), reported: t.reported, feedback: len(p.targets) == 0,
+	}
 	e.awaited = p.reported && p.memory != nil && !(t.reported && t.seconds > 0)
 	p.reported = t.reported || e.awaited
 	e.fixed = len(p.targets) > 0
@@ -147,6 +158,12 @@ func (p *Pool) evidence(t *tally) evidence {
 	}
 	p.judgeThin(kind, leastConnections, t.serving, max(t.proxies, 1))
 	p.capacity.leak = p.leak()
+	// Where connections are counted, a weight that moves faster than they come sends
+	// all requests or none to a backend until they have followed.
+	p.refill = math.Inf(1)
+	if e.holds && e.feedback {
+		p.refill = p.kind.refill.top.value / max(p.kind.refill.bottom.value, 1)
+	}
 	return e
 }
 

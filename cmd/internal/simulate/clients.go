@@ -69,7 +69,7 @@ func (c *client) retry(now float64) {
 
 func (e *engine) disconnect(now float64, c *client) {
 	b := int(c.backend)
-	e.counts.disconnect(int(c.proxy), b, now-c.since)
+	e.counts.disconnect(int(c.proxy), b)
 	e.meter.leave(b)
 	e.proxies[c.proxy].changed(b)
 	c.retry(now)

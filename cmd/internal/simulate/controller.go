@@ -9,8 +9,8 @@ type Sample struct {
 	// Completed counts the requests and connections that ended, Failed those
 	// among them that failed, Upgrades the long-lived connections that opened.
 	Completed, Failed, Upgrades int
-	// Latency is the mean time of those that ended, in seconds; NaN without
-	// any.
+	// Latency is HAProxy's mean response time, in seconds; NaN while nothing has
+	// ended, and in the sums over all proxies.
 	Latency float64
 	// Report is what the backend reported last; its Utilization is NaN when no
 	// report arrived in the window.

@@ -1,6 +1,9 @@
 package simulate
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // counts is what the proxies know of the backends.
 type counts struct {
@@ -18,13 +21,14 @@ type counts struct {
 type proxyCounts struct {
 	inFlight []int32
 	window   []windowCounts
+	// responses are HAProxy's mean response times.
+	responses []responseTime
 }
 
 type windowCounts struct {
 	completed, failed int
 	upgrades          int
-	seconds           float64 // the sum of the times of those that ended
-	inFlight          int     // the sum of the samples
+	inFlight          int // the sum of the samples
 	samples           int
 }
 
@@ -34,7 +38,7 @@ func newCounts(proxies, backends int, atOnce bool) counts {
 		samples: make([]Sample, backends), sums: make([]windowCounts, backends),
 	}
 	for i := range c.proxies {
-		c.proxies[i] = proxyCounts{inFlight: make([]int32, backends), window: make([]windowCounts, backends)}
+		c.proxies[i] = proxyCounts{inFlight: make([]int32, backends), window: make([]windowCounts, backends), responses: make([]responseTime, backends)}
 	}
 	return c
 }
@@ -46,9 +50,9 @@ func (c *counts) start(proxy, backend int) { c.proxies[proxy].inFlight[backend]+
 func (c *counts) end(proxy, backend int, seconds float64, failed bool) {
 	p := &c.proxies[proxy]
 	p.inFlight[backend]--
+	p.responses[backend].add(seconds)
 	w := &p.window[backend]
 	w.completed++
-	w.seconds += seconds
 	if failed {
 		w.failed++
 	}
@@ -66,12 +70,12 @@ func (c *counts) connect(proxy, backend int) {
 	}
 }
 
-func (c *counts) disconnect(proxy, backend int, seconds float64) {
+func (c *counts) disconnect(proxy, backend int) {
 	if c.atOnce {
 		c.proxies[proxy].inFlight[backend]--
 		return
 	}
-	c.end(proxy, backend, seconds, false)
+	c.end(proxy, backend, 0, false) // its handshake took no time
 }
 
 // inFlight is what all proxies have on a backend.
@@ -95,6 +99,7 @@ func (c *counts) sample(now time.Duration, conditions []Condition, reports []Loa
 			c.sums[i].add(w)
 			if observer != nil {
 				c.samples[i] = w.sample(&conditions[i], noLoad())
+				c.samples[i].Latency = p.responses[i].mean()
 				if k == 0 {
 					c.samples[i].Report = reports[i]
 				}
@@ -122,7 +127,6 @@ func (w *windowCounts) add(more *windowCounts) {
 	w.completed += more.completed
 	w.failed += more.failed
 	w.upgrades += more.upgrades
-	w.seconds += more.seconds
 	w.inFlight += more.inFlight
 	w.samples += more.samples
 }
@@ -131,7 +135,29 @@ func (w *windowCounts) sample(condition *Condition, report Load) Sample {
 	return Sample{
 		InFlight:  float64(w.inFlight) / float64(max(w.samples, 1)),
 		Completed: w.completed, Failed: w.failed, Upgrades: w.upgrades,
-		Latency: w.seconds / float64(w.completed), // 0/0 is the NaN that is wanted
+		Latency: math.NaN(),
 		Report:  report, Up: !condition.out(), Present: !condition.Absent,
 	}
+}
+
+// responseTime is the mean over the newest streams that ended, as in HAProxy's
+// statistics (rtime; swrate_add with TIME_STATS_SAMPLES): of a stream that is
+// upgraded, it has the handshake. It is told in whole milliseconds.
+type responseTime struct {
+	value float64
+	count int
+}
+
+const responseTimes = 512
+
+func (r *responseTime) add(seconds float64) {
+	r.count = min(r.count+1, responseTimes)
+	r.value += (seconds - r.value) / float64(r.count)
+}
+
+func (r *responseTime) mean() float64 {
+	if r.count == 0 {
+		return math.NaN()
+	}
+	return math.Floor(r.value*1000) / 1000
 }
