@@ -77,6 +77,9 @@ func (c runCommand) match(name string) (realrun.Options, error) {
 		return realrun.Options{}, err
 	}
 	for i, t := range f.Traffic {
+		if t.Pool() != "" {
+			return realrun.Options{}, fmt.Errorf("%s: traffic[%d].pool: %w", position(name, "traffic", i), i, realrun.ErrPools)
+		}
 		if t.WebSockets != nil {
 			return realrun.Options{}, fmt.Errorf("%s: traffic[%d]: %w", position(name, "traffic", i), i, realrun.ErrLongLived)
 		}

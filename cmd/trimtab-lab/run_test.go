@@ -78,6 +78,7 @@ func TestRunRefuses(t *testing.T) {
 		says string
 	}{
 		"websockets":     {sockets, nil, exitFailed, "scenario.yaml:9: traffic[1]: websockets are not runnable"},
+		"pools":          {strings.Replace(brief, "kind: requests,", "kind: requests, pool: api,", 1), nil, exitFailed, "scenario.yaml:8: traffic[0].pool: several pools are not runnable"},
 		"a wrong file":   {"name: x\n", nil, exitFailed, "scenario.yaml:1"},
 		"no seeds":       {brief, []string{"--seeds", "0"}, exitUsage, "--seeds"},
 		"unknown policy": {brief, []string{"--policies", "best"}, exitUsage, "best"},

@@ -58,15 +58,15 @@ func (c simulateCommand) plan(files []source) (*plan, error) {
 func (p *plan) add(f source, proxy string) error {
 	e := judgement.Entry{File: f.File, Drawn: f.drawn}
 	if other, ok := proxyNamed(proxy); ok {
-		e.Instead = compile.Proxy(other).String() != compile.Proxy(f.Proxy).String()
-		e.File.Proxy = other
+		e.File = f.Behind(other)
+		e.Instead = compile.Behind(e.File) != compile.Behind(f.File)
 	}
 	m, err := compile.Match(e.File, p.seeds)
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.from, err)
 	}
 	if slices.ContainsFunc(p.matches, func(other simulate.Match) bool {
-		return other.Scenario.Name == m.Scenario.Name && other.Proxy.String() == m.Proxy.String()
+		return other.Scenario.Name == m.Scenario.Name && other.Scenario.Behind(other.Proxy) == m.Scenario.Behind(m.Proxy)
 	}) {
 		return nil // own is that one
 	}

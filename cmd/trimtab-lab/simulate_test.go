@@ -108,12 +108,17 @@ func TestSimulateJSON(t *testing.T) {
 	dir := written(t, map[string]string{
 		"small.yaml": small + "policies: [agent-check, omniscient, trimtab]\n",
 		"envoy.yaml": strings.Replace(small, "name: small", "name: envoy\nproxy: {kind: envoy}", 1) + "policies: [agent-check, omniscient]\n",
+		"pools.yaml": strings.NewReplacer("name: small", "name: pools", "kind: requests,", "kind: requests, pool: other, rate: 9/s, demand: 10ms}, {kind: requests, pool: web,").Replace(small) +
+			"pools: [{name: web}, {name: other, backends: [b], proxy: {kind: envoy}}]\npolicies: [agent-check, omniscient]\n",
 	})
 	first, got := judged(t, "--scenario", dir, "--seeds", "2", "--proxies", "own,haproxy/random(2),haproxy/leastconn")
 	want := []string{
 		"envoy envoy/least_request: agent-check n/a omniscient",
 		"envoy haproxy/random(2): agent-check omniscient",
 		"envoy haproxy/leastconn: agent-check omniscient",
+		"pools haproxy/leastconn + envoy/least_request: agent-check n/a omniscient",
+		"pools haproxy/random(2): agent-check omniscient",
+		"pools haproxy/leastconn: agent-check omniscient",
 		"small haproxy/leastconn: agent-check omniscient trimtab",
 		"small haproxy/random(2): agent-check omniscient trimtab",
 	}

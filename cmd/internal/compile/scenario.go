@@ -16,7 +16,7 @@ func Scenario(f scenario.File) simulate.Scenario {
 	s := simulate.Scenario{
 		Name: f.Name, Proxies: f.Proxies,
 		Warmup: f.Warmup, Duration: f.End(), Timeout: scenario.HangTimeout,
-		Oracle: known(f, timelines),
+		Oracle: known(f, timelines), Pools: pools(f),
 	}
 	for i, b := range f.Backends {
 		s.Backends = append(s.Backends, simulate.Backend{
@@ -29,11 +29,16 @@ func Scenario(f scenario.File) simulate.Scenario {
 		s.Reports = &simulate.Reports{Period: r.Period, Delay: r.Delay, Noise: r.Noise, Missing: r.Lost}
 	}
 	for _, t := range f.Traffic {
+		pool := poolOf(f, t)
 		switch {
 		case t.Requests != nil:
-			s.Requests = append(s.Requests, requests(*t.Requests, f.Nominal()))
+			r := requests(*t.Requests, f.NominalOf(t.Pool()))
+			r.Pool = pool
+			s.Requests = append(s.Requests, r)
 		case t.WebSockets != nil:
-			s.Sockets = append(s.Sockets, sockets(*t.WebSockets))
+			w := sockets(*t.WebSockets)
+			w.Pool = pool
+			s.Sockets = append(s.Sockets, w)
 		}
 	}
 	return s

@@ -1,5 +1,6 @@
-// Package scenario is the file that says what a policy is judged on: a pool, the
-// proxies before it, the traffic, and what happens meanwhile.
+// Package scenario is the file that says what a policy is judged on: a pool, or
+// several that share backends, the proxies before it, the traffic, and what happens
+// meanwhile.
 //
 //	YAML ──Parse──▶ File ──Expand──▶ File, one entry per backend and event
 //	  ▲               │                │

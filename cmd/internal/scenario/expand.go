@@ -10,7 +10,8 @@ import (
 // Expand writes out what a file says in short: a backend with a count becomes
 // name-1, name-2, …; an event of a group becomes one for each of it, a repeated
 // one becomes single ones, and all are in order of time, those at the same time
-// in the order of the file. f stays as it is.
+// in the order of the file. Pools say all that they have, and there are none
+// where the file names none. f stays as it is.
 func (f File) Expand() File {
 	var backends []Backend
 	for _, b := range f.Backends {
@@ -24,7 +25,7 @@ func (f File) Expand() File {
 	for _, o := range f.occurrences() {
 		events = append(events, o.Event)
 	}
-	f.Backends, f.Events = backends, events
+	f.Backends, f.Events, f.Pools = backends, events, f.pools()
 	return f
 }
 
@@ -37,10 +38,7 @@ type occurrence struct {
 
 // occurrences lists all in order of time.
 func (f File) occurrences() []occurrence {
-	groups := make(map[string][]string, len(f.Backends))
-	for _, b := range f.Backends {
-		groups[b.Name] = b.names()
-	}
+	groups := f.groups()
 	var out []occurrence
 	for i, e := range f.Events {
 		names, isGroup := groups[e.Backend]
@@ -56,6 +54,15 @@ func (f File) occurrences() []occurrence {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b occurrence) int { return cmp.Compare(a.At, b.At) })
+	return out
+}
+
+// groups are the backends that each entry stands for, by its name.
+func (f File) groups() map[string][]string {
+	out := make(map[string][]string, len(f.Backends))
+	for _, b := range f.Backends {
+		out[b.Name] = b.names()
+	}
 	return out
 }
 

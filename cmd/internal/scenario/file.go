@@ -23,12 +23,17 @@ type File struct {
 	// counted. Default 60s.
 	Warmup time.Duration `yaml:"warmup" default:"60s" always:"yes" max:"168h"`
 	// Proxies is how many independent proxies share the traffic, each of which
-	// sees only its own connections. 1 to 1000, default 1.
+	// sees only its own connections; of several pools, each has as many. 1 to
+	// 1000, default 1.
 	Proxies int `yaml:"proxies" default:"1" always:"yes" min:"1" max:"1000"`
 	// Proxy is what they are. Default HAProxy with leastconn.
 	Proxy Proxy `yaml:"proxy" always:"yes"`
-	// Backends is the pool. At least one.
+	// Backends is the pool, or what several share. At least one.
 	Backends []Backend `yaml:"backends" required:"yes" block:"yes"`
+	// Pools share the backends, each behind proxies of its own. Default: one for
+	// each name that traffic has for its pool, of all backends; a single one
+	// without a name where it has none.
+	Pools []Pool `yaml:"pools" block:"yes"`
 	// Reports is how backends tell of their load, none (nil) is not at all: then
 	// only what the proxies see is known. By default once a second, a second
 	// late, with 5 % noise.

@@ -36,8 +36,8 @@ func (r Requests) At(t time.Duration) Point {
 	}
 }
 
-// PerSecond is the rate of requests at a profile factor of 1. nominal is the
-// file's [File.Nominal].
+// PerSecond is the rate of requests at a profile factor of 1. nominal is
+// [File.NominalOf] their pool.
 func (r Requests) PerSecond(nominal float64) float64 {
 	if r.Rate > 0 {
 		return float64(r.Rate)
@@ -75,7 +75,7 @@ func (f File) Load(t time.Duration) float64 {
 		}
 		if r := traffic.Requests; r != nil {
 			p := r.At(t)
-			sum += r.PerSecond(f.Nominal()) * r.Demand.Mean().Seconds() * p.Factor * p.DemandFactor
+			sum += r.PerSecond(f.NominalOf(r.Pool)) * r.Demand.Mean().Seconds() * p.Factor * p.DemandFactor
 		}
 	}
 	return sum
@@ -92,7 +92,7 @@ func (f File) Expected() float64 {
 			sum += messages * (f.End() - w.ConnectOver).Seconds()
 		}
 		if r := traffic.Requests; r != nil {
-			rate := r.PerSecond(f.Nominal())
+			rate := r.PerSecond(f.NominalOf(r.Pool))
 			for t := time.Duration(0); t < f.End(); t += step {
 				sum += rate * r.At(t).Factor * min(step, f.End()-t).Seconds()
 			}

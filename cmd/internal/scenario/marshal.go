@@ -37,7 +37,7 @@ func encode(v reflect.Value, f field) *yaml.Node {
 		return encodeStruct(v, f)
 	case reflect.Slice, reflect.Array:
 		if f.lone && v.Len() == 1 {
-			return encodeLone(v.Index(0))
+			return encode(v.Index(0), field{})
 		}
 		n := &yaml.Node{Kind: yaml.SequenceNode, Style: style(f)}
 		for i := range v.Len() {
@@ -77,13 +77,6 @@ func encodeStruct(v reflect.Value, f field) *yaml.Node {
 			add(inner.key, encode(value, inner))
 		}
 	}
-	return n
-}
-
-// encodeLone writes the only entry of a list without the list, and as a scalar
-// if it can be one.
-func encodeLone(v reflect.Value) *yaml.Node {
-	n := encode(v, field{})
 	if bare, ok := bareField(v.Type()); ok && len(n.Content) == 2 && n.Content[0].Value == bare.key {
 		return n.Content[1]
 	}

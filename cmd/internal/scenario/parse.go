@@ -26,6 +26,11 @@ func Parse(name string, data []byte) (File, error) {
 		if !d.broken[""] {
 			(&validator{decoder: d}).file(f)
 			f.Proxy.complete()
+			for i := range f.Pools {
+				if p := f.Pools[i].Proxy; p != nil {
+					p.complete()
+				}
+			}
 		}
 	}
 	if len(d.problems) > 0 {

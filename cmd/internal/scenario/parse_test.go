@@ -20,23 +20,28 @@ backends:
   - {name: b, cores: 4, speed: 0.5, neighbour_cores: 2, neighbour_reported: true, weight: 2, capacity_hint: 8, distance: 30ms}
   - {name: big, count: 3, cores: 8, joins_at: 120s, leaves_at: 200s, cold: {for: 10s, speed: 0.3}}
   - {name: odd, cores: 1, wait_factor: 2, fail: hang, error_rate: 0.1, reports: full, report_scale: 0.2}
+pools:
+  - {name: api, backends: [a, {name: b, weight: 3}, big], proxies: 4, proxy: {balance: random(2)}}
+  - {name: batch}
 reports: {period: 2s, delay: 500ms, noise: 0.1, lost: 0.2}
 traffic:
   - kind: requests
+    pool: api
     utilization: 0.7
     profile: [{at: 0s, factor: 0.3}, {at: 90s, demand_factor: 2}]
     ramp: true
     demand: [{share: 0.98, uniform: [5ms, 10ms]}, {share: 0.02, shifted_exp: {min: 1s, mean: 3s}}]
     wait: [{share: 0.3, exp: 500ms}]
-  - {kind: requests, rate: 12.5/s, demand: 20ms, wait: {lognormal: {p50: 5ms, p99: 1s}}}
+  - {kind: requests, pool: batch, rate: 12.5/s, demand: 20ms, wait: {lognormal: {p50: 5ms, p99: 1s}}}
   - kind: websockets
+    pool: batch
     clients: 5000
     connect_over: 20s
     lifetime: {rounds: {each: 4s, drop: 0.5, last: -1s}}
     message: {every: 1s, demand: 2ms}
     dear: {clients: 1, demand: {pareto: {min: 1s, shape: 1.5, max: 20s}}, every: 1s}
     reconnect: {delay: {const: 2s}}
-  - {kind: websockets, clients: 7, lifetime: forever}
+  - {kind: websockets, pool: api, clients: 7, lifetime: forever}
 events:
   - {at: 100s, backend: b, cores: 3, speed: 2, neighbour_cores: 0, neighbour_reported: false, weight: 1, capacity_hint: 4}
   - {at: 110s, every: 10s, until: 150s, backend: a, fail: fast, error_rate: 0.4, wait_factor: 5, distance: 1ms}
@@ -66,10 +71,14 @@ func TestParse(t *testing.T) {
 		Name: "everything", Seed: 3, Duration: 4 * time.Minute, Warmup: 30 * time.Second, Proxies: 2,
 		Proxy:    Proxy{Kind: Envoy, Balance: LeastRequest, ChoiceCount: 3, Bias: new(1.5), Workers: 4},
 		Backends: []Backend{a, b, big, odd},
-		Reports:  &Reports{Period: 2 * time.Second, Delay: 500 * time.Millisecond, Noise: 0.1, Lost: 0.2},
+		Pools: []Pool{
+			{Name: "api", Backends: []Member{{Name: "a"}, {"b", 3}, {Name: "big"}}, Proxies: 4, Proxy: &Proxy{Kind: HAProxy, Balance: RandomTwo}},
+			{Name: "batch"},
+		},
+		Reports: &Reports{Period: 2 * time.Second, Delay: 500 * time.Millisecond, Noise: 0.1, Lost: 0.2},
 		Traffic: []Traffic{
 			{Requests: &Requests{
-				Utilization: 0.7, Ramp: true,
+				Pool: "api", Utilization: 0.7, Ramp: true,
 				Profile: []Point{{0, 0.3, 1}, {90 * time.Second, 1, 2}},
 				Demand: Mix{
 					{0.98, Distribution{Uniform: &Span{5 * time.Millisecond, 10 * time.Millisecond}}},
@@ -78,17 +87,17 @@ func TestParse(t *testing.T) {
 				Wait: Mix{{0.3, Distribution{Exp: 500 * time.Millisecond}}},
 			}},
 			{Requests: &Requests{
-				Rate: 12.5, Demand: only(Distribution{Const: new(20 * time.Millisecond)}),
+				Pool: "batch", Rate: 12.5, Demand: only(Distribution{Const: new(20 * time.Millisecond)}),
 				Wait: only(Distribution{Lognormal: &Lognormal{5 * time.Millisecond, time.Second}}),
 			}},
 			{WebSockets: &WebSockets{
-				Clients: 5000, ConnectOver: 20 * time.Second,
+				Pool: "batch", Clients: 5000, ConnectOver: 20 * time.Second,
 				Lifetime:  &Lifetime{Rounds: &Rounds{4 * time.Second, 0.5, -time.Second}},
 				Message:   &Message{time.Second, only(Distribution{Const: new(2 * time.Millisecond)})},
 				Dear:      &Dear{1, Message{time.Second, only(Distribution{Pareto: &Pareto{time.Second, 1.5, 20 * time.Second}})}},
 				Reconnect: Reconnect{only(Distribution{Const: new(2 * time.Second)})},
 			}},
-			{WebSockets: &WebSockets{Clients: 7, Reconnect: delay}},
+			{WebSockets: &WebSockets{Pool: "api", Clients: 7, Reconnect: delay}},
 		},
 		Events: []Event{
 			{At: 100 * time.Second, Backend: "b", Change: Change{

@@ -135,3 +135,60 @@ traffic:
 		t.Errorf("%v requests expected, want %v", got, want)
 	}
 }
+
+// What the file leaves to be understood of its pools is written out.
+func TestExpandPools(t *testing.T) {
+	const text = `
+name: pools
+duration: 20s
+proxies: 3
+proxy: {kind: envoy, balance: round_robin}
+backends: [{name: a, count: 2, cores: 4, speed: 0.5}, {name: b, cores: 2}]
+traffic:
+  - {kind: requests, pool: api, utilization: 0.5, demand: 100ms}
+  - {kind: requests, pool: batch, utilization: 0.5, demand: 100ms}
+  - {kind: requests, pool: api, rate: 1/s, demand: 100ms}
+`
+	own := Proxy{Kind: Envoy, Balance: RoundRobin, Workers: 2}
+	all := []Member{{Name: "a-1"}, {Name: "a-2"}, {Name: "b"}}
+	for name, test := range map[string]struct {
+		more string
+		want []Pool
+		load float64
+	}{
+		"named by traffic": {"", []Pool{{"api", all, 3, &own}, {"batch", all, 3, &own}}, 3 + 3 + 0.1},
+		"listed": {
+			"pools: [{name: batch, backends: [{name: a, weight: 2}], proxies: 1, proxy: {kind: haproxy}}, {name: api, backends: [b, a-2]}]",
+			[]Pool{
+				{"batch", []Member{{"a-1", 2}, {"a-2", 2}}, 1, &Proxy{Kind: HAProxy, Balance: Leastconn}},
+				{"api", []Member{{Name: "b"}, {Name: "a-2"}}, 3, &own},
+			},
+			2 + 2 + 0.1,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := Parse("pools.yaml", []byte(text+test.more))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := f.Expand()
+			if diff := cmp.Diff(test.want, got.Pools); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if diff := cmp.Diff(got, got.Expand()); diff != "" {
+				t.Errorf("a second Expand changes it:\n%s", diff)
+			}
+			if load := f.Load(0); load < test.load-1e-9 || load > test.load+1e-9 {
+				t.Errorf("a load of %v, want %v", load, test.load)
+			}
+			for _, p := range f.Behind(own).Expand().Pools {
+				if diff := cmp.Diff(&own, p.Proxy); diff != "" {
+					t.Errorf("%s behind another proxy:\n%s", p.Name, diff)
+				}
+			}
+		})
+	}
+	if pools := parsed(t, "{name: a, cores: 1}", "").Expand().Pools; pools != nil {
+		t.Errorf("a file without any has the pools %v", pools)
+	}
+}

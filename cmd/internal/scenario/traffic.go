@@ -14,9 +14,13 @@ type Rate float64
 // Requests arrive independently of each other (Poisson) and of what becomes of
 // them. Exactly one of utilization and rate is given.
 type Requests struct {
+	// Pool is the name of the pool that they go to. Required in a file that has
+	// pools; default: its only one.
+	Pool string `yaml:"pool"`
 	// Utilization is the arriving work as a share of the nominal capacity: the
-	// sum of cores × speed at the start over all listed backends, those that
-	// join later included and neighbours not taken off. Above 0, at most 10.
+	// sum of cores × speed at the start over all listed backends of the pool,
+	// those that join later included and neighbours not taken off. What other
+	// pools bring to them comes on top. Above 0, at most 10.
 	Utilization float64 `yaml:"utilization" choice:"load" above:"0" max:"10"`
 	// Rate is how many arrive: 500/s. Above 0.
 	Rate Rate `yaml:"rate" choice:"load"`
@@ -49,6 +53,9 @@ type Point struct {
 // WebSockets are clients that stay connected, and whose messages cost CPU. Their
 // latency is that of messages.
 type WebSockets struct {
+	// Pool is the name of the pool that they connect to. Required in a file that
+	// has pools; default: its only one.
+	Pool string `yaml:"pool"`
 	// Clients is how many there are. 1 to 1000000, required.
 	Clients int `yaml:"clients" required:"yes" min:"1" max:"1000000"`
 	// ConnectOver is the time over which they connect, evenly at random from

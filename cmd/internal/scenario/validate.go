@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,8 +62,9 @@ func parent(path string) string {
 func at(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
 func (v *validator) file(f File) {
-	v.proxy(f.Proxy)
+	v.proxy("proxy", f.Proxy)
 	known := v.backends(f)
+	v.pools(f, known)
 	v.trafficOf(f)
 	if v.sound("duration", "warmup") {
 		v.timesOf(f)
@@ -76,37 +78,44 @@ func (v *validator) file(f File) {
 		first[p] = true
 	}
 	// This follows all events, which must be sound for it.
-	if len(v.problems) == 0 && !f.everCapable() {
-		v.wrong("backends", "", "there is no capacity at any time: nothing could be served")
+	if len(v.problems) == 0 {
+		v.capable(f)
 	}
 }
 
-// everCapable tells whether any backend can do any work at any time.
-func (f File) everCapable() bool {
-	for _, timeline := range f.Timelines() {
-		for _, m := range timeline {
-			if m.At < f.End() && m.Capacity() > 0 {
-				return true
-			}
+// capable reports a pool that can do no work at any time.
+func (v *validator) capable(f File) {
+	able := map[string]bool{}
+	all := f.Expand()
+	for i, timeline := range f.Timelines() {
+		able[all.Backends[i].Name] = slices.ContainsFunc(timeline, func(m Moment) bool { return m.At < f.End() && m.Capacity() > 0 })
+	}
+	const why = "there is no capacity at any time: nothing could be served"
+	if !slices.ContainsFunc(all.Backends, func(b Backend) bool { return able[b.Name] }) {
+		v.wrong("backends", "", why)
+		return
+	}
+	for i, p := range all.Pools {
+		if !slices.ContainsFunc(p.Backends, func(m Member) bool { return able[m.Name] }) {
+			v.wrong(at("pools", i), "", why)
 		}
 	}
-	return false
 }
 
-func (v *validator) proxy(p Proxy) {
+func (v *validator) proxy(path string, p Proxy) {
 	haproxyOnly := p.Balance == Roundrobin || p.Balance == Leastconn || p.Balance == RandomTwo
 	switch {
-	case !v.sound("proxy.kind", "proxy.balance"):
+	case !v.sound(path+".kind", path+".balance"):
 		return
 	case p.Kind == Envoy && haproxyOnly:
-		v.wrong("proxy.balance", "known: least_request, round_robin", "Envoy has no %s", p.Balance)
+		v.wrong(path+".balance", "known: least_request, round_robin", "Envoy has no %s", p.Balance)
 		return
 	case p.Kind == HAProxy && p.Balance != "" && !haproxyOnly:
-		v.wrong("proxy.balance", "known: roundrobin, leastconn, random(2)", "HAProxy has no %s", p.Balance)
+		v.wrong(path+".balance", "known: roundrobin, leastconn, random(2)", "HAProxy has no %s", p.Balance)
 		return
 	}
 	for _, key := range []string{"choice_count", "bias", "full_scan", "workers"} {
-		path := "proxy." + key
+		path := path + "." + key
 		switch {
 		case !v.given(path):
 		case p.Kind == HAProxy:

@@ -3,7 +3,10 @@ package simulate
 import "math"
 
 // message is one that has been sent and not been answered.
-type message struct{ at, wait float64 }
+type message struct {
+	at, wait float64
+	pool     int32
+}
 
 // act lets a client do what it is due to.
 func (e *engine) act(now float64, i int) {
@@ -22,31 +25,34 @@ func (e *engine) act(now float64, i int) {
 // connect counts as a request only when it fails: what a connection is for are
 // its messages.
 func (e *engine) connect(now float64, c *client) {
+	p := &e.pools[c.group.Pool]
 	c.proxy = 0
-	if e.scenario.Proxies > 1 {
-		c.proxy = c.random.Int32N(int32(e.scenario.Proxies))
+	if n := len(p.proxies); n > 1 {
+		c.proxy = c.random.Int32N(int32(n))
 	}
-	b := e.proxies[c.proxy].pick()
-	switch {
-	case b < 0:
-		e.refuse(now)
+	place := p.proxies[c.proxy].pick()
+	if place < 0 {
+		p.refuse(now)
 		c.retry(now)
-	case e.fails(b):
-		e.counts.start(int(c.proxy), b)
-		e.counts.end(int(c.proxy), b, 0, true)
-		e.count(now)
-		e.fail(now)
-		c.retry(now)
-	default:
-		e.counts.connect(int(c.proxy), b)
-		e.meter.start(b)
-		e.proxies[c.proxy].changed(b)
-		c.enter(now, b)
+		return
 	}
+	b := int(p.members[place])
+	if e.fails(b) {
+		p.counts.start(int(c.proxy), place)
+		p.counts.end(int(c.proxy), place, 0, true)
+		p.count(now)
+		p.fail(now)
+		c.retry(now)
+		return
+	}
+	p.counts.connect(int(c.proxy), place)
+	e.meter.start(b)
+	p.proxies[c.proxy].changed(place)
+	c.enter(now, b)
 }
 
 func (c *client) enter(now float64, backend int) {
-	c.open, c.backend, c.since = true, int16(backend), now
+	c.open, c.backend = true, int16(backend)
 	c.sending, c.ending = math.Inf(1), math.Inf(1)
 	if every := c.message.Every.Seconds(); every > 0 {
 		c.sending = now + every*c.random.Float64()
@@ -68,18 +74,19 @@ func (c *client) retry(now float64) {
 }
 
 func (e *engine) disconnect(now float64, c *client) {
-	b := int(c.backend)
-	e.counts.disconnect(int(c.proxy), b)
+	p, b := &e.pools[c.group.Pool], int(c.backend)
+	place := int(p.places[b])
+	p.counts.disconnect(int(c.proxy), place)
 	e.meter.leave(b)
-	e.proxies[c.proxy].changed(b)
+	p.proxies[c.proxy].changed(place)
 	c.retry(now)
 }
 
 func (e *engine) send(now float64, c *client) {
 	c.sending = now + c.message.Every.Seconds()
-	e.count(now)
+	e.pools[c.group.Pool].count(now)
 	work, wait := c.message.Demand.Draw(c.random, seconds(now))
-	e.work(now, job{request: e.take(message{now, wait}), backend: c.backend, message: true}, work)
+	e.work(now, job{request: e.take(message{now, wait, int32(c.group.Pool)}), backend: c.backend, message: true}, work)
 }
 
 // take finds a place for a message.

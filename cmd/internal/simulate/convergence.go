@@ -1,7 +1,9 @@
 package simulate
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -108,4 +110,28 @@ func (s *Steering) share(backend int) float64 {
 	default:
 		return float64(s.Weights[backend])
 	}
+}
+
+// merged are the events of several pools, in order of time. One that several of
+// them see has come to its end once it has in all of them.
+func merged(a, b []Convergence) []Convergence {
+	out := slices.Clone(a)
+	for _, event := range b {
+		i, found := slices.BinarySearchFunc(out, event.At, func(c Convergence, at time.Duration) int { return cmp.Compare(c.At, at) })
+		if !found {
+			out = slices.Insert(out, i, event)
+			continue
+		}
+		same := &out[i]
+		if same.After >= 0 && (event.After < 0 || event.After > same.After) {
+			same.After = event.After
+		}
+		same.Backends = slices.Clone(same.Backends)
+		for _, name := range event.Backends {
+			if !slices.Contains(same.Backends, name) {
+				same.Backends = append(same.Backends, name)
+			}
+		}
+	}
+	return out
 }

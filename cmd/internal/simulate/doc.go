@@ -12,6 +12,9 @@
 //	                    └──── Controller, once a second ◀──┘ five times a second;
 //	                                                         load reports if there are any
 //
+// Several pools may share the backends: each then has its own proxies, controller
+// and traffic, and feels the others only through the cores.
+//
 // What is judged is a [Policy]: fixed weights, the truth, the law of another
 // system ([LawPolicy]), or a real scorer.Pool ([PoolPolicy]) whose plans become
 // weights by the very code that serves HAProxy and Envoy.

@@ -60,6 +60,22 @@ func TestEverythingEnds(t *testing.T) {
 			}
 			s.Backends[i].Condition = Timeline(changes...)
 		}
+		for k := range rapid.IntRange(0, 3).Draw(t, "pools") {
+			p := Pool{Name: string(rune('a' + k)), Proxies: rapid.IntRange(1, 2).Draw(t, "proxies of a pool")}
+			for i := range s.Backends {
+				if len(p.Members) == 0 || rapid.Bool().Draw(t, "shared") {
+					p.Members = append(p.Members, Member{Backend: (i + k) % len(s.Backends)})
+				}
+			}
+			if rapid.Bool().Draw(t, "own proxy") {
+				p.Proxy = new(rapid.SampledFrom(proxies).Draw(t, "proxy of a pool"))
+			}
+			s.Pools = append(s.Pools, p)
+			if k > 0 {
+				s.Requests = append(s.Requests, Requests{Pool: k, Demand: s.Demand, Load: s.Load})
+				s.Sockets[0].Pool = k
+			}
+		}
 		proxy := rapid.SampledFrom(proxies).Draw(t, "proxy").withDefaults()
 		policy := rapid.SampledFrom(Policies()).Draw(t, "policy")
 		if policy.applicable(&s, proxy) != nil || policy.New == nil {
@@ -68,22 +84,20 @@ func TestEverythingEnds(t *testing.T) {
 		if err := s.check(); err != nil {
 			t.Fatal(err)
 		}
-		proxy, err := policy.proxy(proxy)
+		by, err := policy.steer(&s, proxy)
 		if err != nil {
 			t.Fatal(err)
 		}
-		controller, err := policy.New(Setup{Scenario: &s, Proxy: proxy})
-		if err != nil {
-			t.Fatal(err)
-		}
-		e, err := newEngine(&run{scenario: &s, proxy: proxy, seed: 1, controller: controller, trace: newTrace(&s, 1), record: true})
+		e, err := newEngine(&run{scenario: &s, seed: 1, by: by, trace: newTrace(&s, 1), record: true})
 		if err != nil {
 			t.Fatal(err)
 		}
 		e.run()
 		checkEnded(t, e)
-		if f, ok := controller.(Failer); ok && f.Err() != nil {
-			t.Error(f.Err())
+		for i := range by {
+			if f, ok := by[i].controller.(Failer); ok && f.Err() != nil {
+				t.Error(f.Err())
+			}
 		}
 	})
 }
@@ -99,7 +113,7 @@ func checkEnded(t *rapid.T, e *engine) {
 		if n := len(e.backends[i].jobs); n != 0 {
 			t.Errorf("backend %d: %d jobs left", i, n)
 		}
-		if proxies, own := int(e.counts.inFlight(i)), e.meter.own[i].inFlight; proxies != open[i] || own != open[i] {
+		if proxies, own := int(e.inFlight(i)), e.meter.own[i].inFlight; proxies != open[i] || own != open[i] {
 			t.Errorf("backend %d: proxies count %d, itself %d, of %d that are open", i, proxies, own, open[i])
 		}
 	}

@@ -7,10 +7,12 @@ import (
 
 // engine is one run.
 type engine struct {
-	scenario   *Scenario
-	controller Controller
-	trace      []request
-	warmup     float64
+	scenario *Scenario
+	trace    []request
+
+	pools []poolRun
+	// pulses are the instants at which a weight becomes 0.
+	pulses []pulse
 
 	backends  []queue
 	finishing tournament // of backends' next completions
@@ -26,60 +28,51 @@ type engine struct {
 	messages []message
 	free     []int32
 
-	// asked is the controller's word, weights what the proxies have: the same
-	// but for backends that are out.
-	asked   []int32
-	weights []int32
-	// pulses are the instants at which a weight becomes 0.
-	pulses []pulse
-
-	limit   int
-	proxies []balancer
-	counts  counts
-	meter   meter
-	gauge   gauge
-	watch   watch
+	meter meter
+	gauge gauge
+	// balance is that of all pools together, where there are several.
+	balance balance
 	series  *Series
-
-	latencies []float64
-	result    Result
-	requests  []int
+	events  int
 }
 
 func newEngine(r *run) (*engine, error) {
-	if err := r.proxy.check(); err != nil {
-		return nil, err
-	}
-	s, proxy := r.scenario, r.proxy.withDefaults()
-	n := len(s.Backends)
+	s, n := r.scenario, len(r.scenario.Backends)
 	e := &engine{
-		scenario: s, controller: r.controller, trace: r.trace, warmup: s.Warmup.Seconds(),
+		scenario: s, trace: r.trace,
 		backends: make([]queue, n), finishing: newTournament(n),
 		conditions: make([]Condition, n), faults: stream(r.seed, streamFaults),
 		clients: newClients(s, r.seed),
-		asked:   make([]int32, n), weights: make([]int32, n), limit: proxy.largestWeight(),
-		counts:    newCounts(s.Proxies, n, proxy.Kind == KindEnvoy),
-		meter:     newMeter(s, r.seed),
-		gauge:     newGauge(s),
-		watch:     newWatch(s),
-		latencies: make([]float64, 0, len(r.trace)),
-		requests:  make([]int, n),
+		meter:   newMeter(s, r.seed),
+		gauge:   newGauge(s),
 	}
 	e.due = newTournament(max(len(e.clients), 1))
 	for i := range e.clients {
 		e.due.set(i, e.clients[i].next())
 	}
+	pools := s.pools()
+	expected := make([]int, len(pools))
+	for i := range r.trace {
+		expected[r.trace[i].pool]++
+	}
+	proxies, members := 0, 0
+	for i := range pools {
+		if err := r.by[i].proxy.check(); err != nil {
+			return nil, err
+		}
+		by := steered{r.by[i].proxy.withDefaults(), r.by[i].controller}
+		e.pools = append(e.pools, newPoolRun(s, &pools[i], by, r.seed, proxies, expected[i]))
+		e.pools[i].first = members
+		proxies += pools[i].Proxies
+		members += len(pools[i].Members)
+	}
 	if r.record {
-		e.series = newSeries(s)
+		e.series = newSeries(s, pools)
 	}
-	for p := range s.Proxies {
-		e.proxies = append(e.proxies, newBalancer(proxy, view{
-			weights: e.weights, inFlight: e.counts.proxy(p).inFlight,
-			random: stream(r.seed, streamPicks+uint64(p)),
-		}))
+	for i := range e.pools {
+		e.steer(i, 0, e.pools[i].controller.Start())
+		e.pools[i].result.Pushes = 0 // what is found is no change
 	}
-	e.steer(0, e.controller.Start())
-	e.result.Pushes = 0 // what is found is no change
 	return e, nil
 }
 
@@ -111,7 +104,7 @@ func (e *engine) run() {
 		if math.IsInf(now, 1) {
 			return
 		}
-		e.result.Events++
+		e.events++
 		switch what {
 		case arrival:
 			e.arrive(now, int32(arriving))
@@ -121,9 +114,10 @@ func (e *engine) run() {
 		case waited:
 			e.leave(now, e.waiting.pop())
 		case pulsed:
-			e.asked[e.pulses[0].backend] = 0
+			p := &e.pools[e.pulses[0].pool]
+			p.asked[e.pulses[0].place] = 0
 			e.pulses = e.pulses[1:]
-			e.weigh()
+			p.weigh()
 		case ticked:
 			e.tick(tick)
 			tick++

@@ -81,7 +81,7 @@ func TestWorkIsConserved(t *testing.T) {
 		}
 		a := rapid.SampledFrom(Algorithms()).Draw(t, "algorithm")
 		trace := newTrace(&s, rapid.Uint64().Draw(t, "seed"))
-		e, err := newEngine(&run{scenario: &s, proxy: Proxy{Algorithm: a}, seed: 1, controller: Static(s.OracleWeights()), trace: trace})
+		e, err := newEngine(&run{scenario: &s, seed: 1, by: []steered{{Proxy{Algorithm: a}, Static(s.OracleWeights())}}, trace: trace})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,11 +97,11 @@ func TestWorkIsConserved(t *testing.T) {
 			t.Errorf("backends worked %v core-seconds, the requests are %v", got, want)
 		}
 		r := e.finish()
-		if r.Requests != len(trace) || r.Failed+r.Unfinished != 0 || len(e.latencies) != len(trace) {
-			t.Errorf("of %d requests: %+v, %d latencies", len(trace), r, len(e.latencies))
+		if r.Requests != len(trace) || r.Failed+r.Unfinished != 0 || len(e.pools[0].latencies) != len(trace) {
+			t.Errorf("of %d requests: %+v, %d latencies", len(trace), r, len(e.pools[0].latencies))
 		}
-		for p := range e.counts.proxies {
-			for b, n := range e.counts.proxies[p].inFlight {
+		for p := range e.pools[0].counts.proxies {
+			for b, n := range e.pools[0].counts.proxies[p].inFlight {
 				if n != 0 {
 					t.Errorf("proxy %d still counts %d on backend %d", p, n, b)
 				}
@@ -249,7 +249,7 @@ func BenchmarkRunWithScorer(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					if _, err := (&run{scenario: s, proxy: p, seed: 1, controller: c, trace: trace}).do(); err != nil {
+					if _, err := (&run{scenario: s, seed: 1, by: []steered{{p, c}}, trace: trace}).do(); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -272,7 +272,7 @@ func BenchmarkRun(b *testing.B) {
 				trace := newTrace(s, 1)
 				events := 0
 				for b.Loop() {
-					r, err := (&run{scenario: s, proxy: Proxy{Algorithm: a}, seed: 1, controller: Static(s.OracleWeights()), trace: trace}).do()
+					r, err := (&run{scenario: s, seed: 1, by: []steered{{Proxy{Algorithm: a}, Static(s.OracleWeights())}}, trace: trace}).do()
 					if err != nil {
 						b.Fatal(err)
 					}

@@ -1,12 +1,16 @@
 package simulate
 
-// gauge measures how evenly the work is spread, as one who sees everything.
+// gauge measures how busy backends are, as one who sees everything.
 type gauge struct {
 	scenario *Scenario
 	used     []float64 // core-seconds at the last second
 	taken    []float64 // by neighbours since then
 	// utilization is that of the last second, neighbours included.
 	utilization []float64
+}
+
+// balance is how evenly work is spread.
+type balance struct {
 	// imbalance is of max over mean utilization, connections of max over mean
 	// in flight.
 	imbalance, connections timeMean
@@ -42,21 +46,27 @@ func (g *gauge) tick(conditions []Condition) {
 }
 
 // second closes a second.
-func (g *gauge) second(backends []queue, conditions []Condition, c *counts, counted bool) {
-	var load, held spread
+func (g *gauge) second(backends []queue, conditions []Condition) {
 	for i := range backends {
 		cores := g.scenario.Backends[i].Cores * conditions[i].Cores
 		g.utilization[i] = (backends[i].used - g.used[i] + g.taken[i]) / cores
 		g.used[i], g.taken[i] = backends[i].used, 0
+	}
+}
+
+// second adds a second of backends in those conditions, each of which was so busy
+// and has so much in flight.
+func (b *balance) second(conditions []Condition, of func(int) (utilization, inFlight float64)) {
+	var load, held spread
+	for i := range conditions {
 		if !conditions[i].out() {
-			load.add(g.utilization[i])
-			held.add(c.inFlight(i))
+			utilization, inFlight := of(i)
+			load.add(utilization)
+			held.add(inFlight)
 		}
 	}
-	if counted {
-		load.into(&g.imbalance)
-		held.into(&g.connections)
-	}
+	load.into(&b.imbalance)
+	held.into(&b.connections)
 }
 
 // spread is the largest of some values and their sum.

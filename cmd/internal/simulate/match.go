@@ -62,15 +62,32 @@ func (m *Match) check() error {
 
 func (m *Match) verdicts() []Verdict {
 	oracle := make([]Result, len(m.Seeds))
+	behind, pools := m.Scenario.Behind(m.Proxy), m.pools()
 	out := make([]Verdict, len(m.Policies))
 	for i, p := range m.Policies {
 		out[i] = Verdict{
-			Scenario: m.Scenario.Name, Proxy: m.Proxy, Policy: p.Name, Sockets: len(m.Scenario.streams()) == 0,
+			Scenario: m.Scenario.Name, Proxy: m.Proxy, Behind: behind, Policy: p.Name,
+			Sockets: len(m.Scenario.streams()) == 0, Pools: pools,
 			Results: make([]Result, len(m.Seeds)), Oracle: oracle,
 		}
 		if err := p.applicable(&m.Scenario, m.Proxy.withDefaults()); err != nil {
 			out[i].NotApplicable, out[i].Results = err.Error(), nil
 		}
+	}
+	return out
+}
+
+func (m *Match) pools() []PoolVerdict {
+	var out []PoolVerdict
+	for i := range m.Scenario.Pools {
+		p := PoolVerdict{Name: m.Scenario.Pools[i].Name, Proxy: m.Proxy, Sockets: true}
+		if own := m.Scenario.Pools[i].Proxy; own != nil {
+			p.Proxy = *own
+		}
+		for _, r := range m.Scenario.streams() {
+			p.Sockets = p.Sockets && r.Pool != i
+		}
+		out = append(out, p)
 	}
 	return out
 }

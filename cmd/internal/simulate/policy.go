@@ -11,11 +11,11 @@ import (
 // needs. What wraps it says what.
 var ErrNotApplicable = errors.New("not applicable")
 
-// Policy makes controllers, one for each run.
+// Policy makes controllers, one for each run and pool.
 type Policy struct {
 	// Name is what results are listed under.
 	Name string
-	// New returns a controller for one run, or an error that wraps
+	// New returns a controller for one run and pool, or an error that wraps
 	// [ErrNotApplicable].
 	New func(Setup) (Controller, error)
 	// Proxy is nil, or what it uses instead of the scenario's proxy; Setup has
@@ -26,7 +26,8 @@ type Policy struct {
 	Variants []Policy
 }
 
-// Setup is what a controller may know of its run.
+// Setup is what a controller may know of its run: of a scenario with pools, it has
+// the backends and proxies of its own pool as if there were no other.
 type Setup struct {
 	Scenario *Scenario
 	Proxy    Proxy

@@ -24,7 +24,7 @@ type Result struct {
 	Pushes int
 	// PushRate is Pushes per minute and backend.
 	PushRate float64
-	// Weights are those in force at the end.
+	// Weights are those in force at the end; nil with pools, which have their own.
 	Weights []int
 	// Shares are the backends' shares of the requests, messages left out.
 	Shares []float64
@@ -35,6 +35,9 @@ type Result struct {
 	Series *Series
 	// Events is how many events the whole run took.
 	Events int
+	// Pools are what the result is of, each for itself, in the scenario's order;
+	// nil where the scenario has none. Their Events are 0 and their Series nil.
+	Pools []Result
 }
 
 // ErrorShare is the share of requests that failed or never ended.
@@ -43,31 +46,94 @@ func (r *Result) ErrorShare() float64 {
 }
 
 func (e *engine) finish() Result {
-	r := e.result
-	r.Unfinished = r.Requests - r.Failed - len(e.latencies)
-	slices.Sort(e.latencies)
+	var out Result
+	if e.scenario.Pools == nil {
+		out = e.pools[0].finish()
+	} else {
+		out = e.finishPools()
+	}
+	out.Series, out.Events = e.series, e.events
+	return out
+}
+
+// finishPools puts all pools' results together.
+func (e *engine) finishPools() Result {
+	var all Result
+	var latencies []float64
+	requests := make([]int, len(e.backends))
+	members := 0
+	for i := range e.pools {
+		p := &e.pools[i]
+		one := p.finish()
+		all.Pools = append(all.Pools, one)
+		all.Requests += one.Requests
+		all.Failed += one.Failed
+		all.Refused += one.Refused
+		all.Unfinished += one.Unfinished
+		all.Pushes += one.Pushes
+		all.Convergence = merged(all.Convergence, one.Convergence)
+		latencies = append(latencies, p.latencies...)
+		for place, n := range p.requests {
+			requests[p.members[place]] += n
+		}
+		members += len(p.members)
+	}
+	all.answered(latencies)
+	all.spread(&e.balance)
+	if len(e.pools) == 1 {
+		all.spread(&e.pools[0].balance)
+	}
+	all.PushRate = e.scenario.perMinute(all.Pushes, members)
+	all.Shares = shares(requests)
+	return all
+}
+
+func (p *poolRun) finish() Result {
+	r := p.result
+	r.Unfinished = r.Requests - r.Failed - len(p.latencies)
+	r.answered(p.latencies)
+	r.spread(&p.balance)
+	r.Convergence = p.watch.events
+	r.PushRate = p.scenario.perMinute(r.Pushes, len(p.members))
+	for _, w := range p.asked {
+		r.Weights = append(r.Weights, int(w))
+	}
+	r.Shares = shares(p.requests)
+	return r
+}
+
+// answered tells of latencies, which it sorts.
+func (r *Result) answered(latencies []float64) {
+	slices.Sort(latencies)
 	sum := 0.0
-	for _, l := range e.latencies {
+	for _, l := range latencies {
 		sum += l
 	}
-	if n := len(e.latencies); n > 0 {
+	if n := len(latencies); n > 0 {
 		r.Mean = seconds(sum / float64(n))
 	}
-	r.P50, r.P90 = quantile(e.latencies, 0.5), quantile(e.latencies, 0.9)
-	r.P99, r.P999 = quantile(e.latencies, 0.99), quantile(e.latencies, 0.999)
-	r.Imbalance, r.ConnectionsMaxMean = e.gauge.imbalance.mean(), e.gauge.connections.mean()
-	r.Convergence, r.Series = e.watch.events, e.series
-	minutes := (e.scenario.Duration - e.scenario.Warmup).Minutes()
-	r.PushRate = float64(r.Pushes) / minutes / float64(len(e.backends))
+	r.P50, r.P90 = quantile(latencies, 0.5), quantile(latencies, 0.9)
+	r.P99, r.P999 = quantile(latencies, 0.99), quantile(latencies, 0.999)
+}
+
+func (r *Result) spread(b *balance) {
+	r.Imbalance, r.ConnectionsMaxMean = b.imbalance.mean(), b.connections.mean()
+}
+
+func (s *Scenario) perMinute(pushes, backends int) float64 {
+	return float64(pushes) / (s.Duration - s.Warmup).Minutes() / float64(backends)
+}
+
+func shares(requests []int) []float64 {
 	total := 0
-	for _, n := range e.requests {
+	for _, n := range requests {
 		total += n
 	}
-	for i, w := range e.asked {
-		r.Weights = append(r.Weights, int(w))
-		r.Shares = append(r.Shares, float64(e.requests[i])/float64(max(total, 1)))
+	var out []float64
+	for _, n := range requests {
+		out = append(out, float64(n)/float64(max(total, 1)))
 	}
-	return r
+	return out
 }
 
 // quantile is the smallest value that at least the share q does not exceed.

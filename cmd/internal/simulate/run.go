@@ -1,29 +1,41 @@
 package simulate
 
+import "fmt"
+
 // run is what one engine is made from.
 type run struct {
-	scenario   *Scenario
-	proxy      Proxy
-	seed       uint64
-	controller Controller
-	trace      []request
-	record     bool
+	scenario *Scenario
+	seed     uint64
+	// by has who steers each pool.
+	by     []steered
+	trace  []request
+	record bool
 }
 
-// Run judges one controller by one trace.
-func Run(s *Scenario, p Proxy, seed uint64, c Controller) (Result, error) {
-	if err := s.check(); err != nil {
-		return Result{}, err
-	}
-	return (&run{scenario: s, proxy: p, seed: seed, controller: c, trace: newTrace(s, seed)}).do()
+// Run judges one controller by one trace; of a scenario with several pools, as many
+// as there are, in the order of the pools.
+func Run(s *Scenario, p Proxy, seed uint64, c ...Controller) (Result, error) {
+	return play(s, p, seed, false, c)
 }
 
 // Record is Run, with the result's Series.
-func Record(s *Scenario, p Proxy, seed uint64, c Controller) (Result, error) {
+func Record(s *Scenario, p Proxy, seed uint64, c ...Controller) (Result, error) {
+	return play(s, p, seed, true, c)
+}
+
+func play(s *Scenario, p Proxy, seed uint64, record bool, c []Controller) (Result, error) {
 	if err := s.check(); err != nil {
 		return Result{}, err
 	}
-	return (&run{scenario: s, proxy: p, seed: seed, controller: c, trace: newTrace(s, seed), record: true}).do()
+	pools := s.pools()
+	if len(c) != len(pools) {
+		return Result{}, fmt.Errorf("scenario %s: %d controllers for %d pools", s.Name, len(c), len(pools))
+	}
+	r := run{scenario: s, seed: seed, trace: newTrace(s, seed), record: record}
+	for i := range pools {
+		r.by = append(r.by, steered{pools[i].behind(p), c[i]})
+	}
+	return r.do()
 }
 
 func (r *run) do() (Result, error) {
@@ -32,9 +44,11 @@ func (r *run) do() (Result, error) {
 		return Result{}, err
 	}
 	e.run()
-	if f, ok := r.controller.(Failer); ok {
-		if err := f.Err(); err != nil {
-			return Result{}, err
+	for i := range r.by {
+		if f, ok := r.by[i].controller.(Failer); ok {
+			if err := f.Err(); err != nil {
+				return Result{}, err
+			}
 		}
 	}
 	return e.finish(), nil

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Scenario is a pool, what it is asked to do, and what happens to it.
+// Scenario is a pool, or several that share backends, what they are asked to do,
+// and what happens to them.
 //
 // All times count from the start of the run, the warm-up included.
 type Scenario struct {
@@ -20,11 +21,14 @@ type Scenario struct {
 	// goes to a random one of them and each of them counts only its own. At
 	// least 1.
 	Proxies int
+	// Pools share the backends; nil is one of all of them behind the Proxies,
+	// which otherwise mean nothing.
+	Pools []Pool
 	// Demand is what a request costs and Load the arriving work over time as a
-	// share of the pool's nominal capacity (the sum of cores × speed over all
+	// share of the pool's nominal capacity (the sum of cores × speed over all its
 	// backends, whatever happens to them), read every [Tick]. They are the first
-	// of the Requests; both are left out in a scenario that has none or lists
-	// all of them there.
+	// of the Requests, to the first pool; both are left out in a scenario that
+	// has none or lists all of them there.
 	Demand Demand
 	Load   func(t time.Duration) float64
 	// Requests are further streams of requests.
@@ -46,6 +50,8 @@ type Scenario struct {
 
 // Requests is a stream of requests with arrivals at random (Poisson).
 type Requests struct {
+	// Pool is the index of the pool that they go to.
+	Pool int
 	// Demand is what a request costs.
 	Demand Demand
 	// Load is as in Scenario; Rate, in requests per second, takes its place
@@ -78,11 +84,11 @@ func (s *Scenario) timeout() float64 {
 	return s.Timeout.Seconds()
 }
 
-// capacity is the pool's nominal work per second.
-func (s *Scenario) capacity() float64 {
+// capacity is a pool's nominal work per second.
+func (s *Scenario) capacity(of *Pool) float64 {
 	var sum float64
-	for i := range s.Backends {
-		sum += s.Backends[i].Cores * s.Backends[i].Speed
+	for _, m := range of.Members {
+		sum += s.Backends[m.Backend].Cores * s.Backends[m.Backend].Speed
 	}
 	return sum
 }
@@ -102,7 +108,7 @@ func (s *Scenario) check() error {
 	case s.Oracle != nil && len(s.Oracle) != len(s.Backends):
 		return fmt.Errorf("scenario %s: the oracle knows %d capacities of %d backends", s.Name, len(s.Oracle), len(s.Backends))
 	}
-	errs := []error{s.Reports.check(), s.checkTraffic()}
+	errs := []error{s.Reports.check(), s.checkTraffic(), s.checkPools()}
 	names := make(map[string]bool, len(s.Backends))
 	for i := range s.Backends {
 		b := &s.Backends[i]

@@ -11,6 +11,8 @@ import (
 // Sockets is a group of clients that hold one long-lived connection each. What
 // a client draws at random depends on nothing but the seed and what it does.
 type Sockets struct {
+	// Pool is the index of the pool that they connect to.
+	Pool int
 	// Clients is how many there are. They connect for the first time at random
 	// instants of the first ConnectOver.
 	Clients     int
@@ -94,7 +96,6 @@ type client struct {
 	message *Message
 	// connecting, sending and ending are when it does so next.
 	connecting, sending, ending float64
-	since                       float64
 	proxy                       int32
 	backend                     int16
 	open                        bool

@@ -1,23 +1,28 @@
 package simulate
 
+import "slices"
+
+// pulse is of the member at that place of a pool.
 type pulse struct {
-	at      float64
-	backend int
+	at          float64
+	pool, place int
 }
 
-// steer takes a controller's word. What is out keeps its weight for later.
-func (e *engine) steer(now float64, s Steering) {
-	e.pulses = e.pulses[:0]
-	for i := range e.asked {
-		w := int32(min(max(s.Weights[i], 0), e.limit))
+// steer takes the word of a pool's controller. What is out keeps its weight for
+// later.
+func (e *engine) steer(pool int, now float64, s Steering) {
+	p := &e.pools[pool]
+	e.pulses = slices.DeleteFunc(e.pulses, func(other pulse) bool { return other.pool == pool })
+	for i := range p.asked {
+		w := int32(min(max(s.Weights[i], 0), p.limit))
 		if s.Pulses != nil && s.Pulses[i] > 0 {
-			e.addPulse(pulse{now + s.Pulses[i].Seconds(), i})
-		} else if w != e.asked[i] && e.counted(now) && !e.conditions[i].Absent {
-			e.result.Pushes++
+			e.addPulse(pulse{now + s.Pulses[i].Seconds(), pool, i})
+		} else if w != p.asked[i] && p.counted(now) && !p.conditions[i].Absent {
+			p.result.Pushes++
 		}
-		e.asked[i] = w
+		p.asked[i] = w
 	}
-	e.weigh()
+	p.weigh()
 }
 
 func (e *engine) addPulse(p pulse) {
@@ -28,19 +33,19 @@ func (e *engine) addPulse(p pulse) {
 }
 
 // weigh puts the weights into force.
-func (e *engine) weigh() {
+func (p *poolRun) weigh() {
 	changed := false
-	for i, w := range e.asked {
-		if e.conditions[i].out() {
+	for i, w := range p.asked {
+		if p.conditions[i].out() {
 			w = 0
 		}
-		changed = changed || e.weights[i] != w
-		e.weights[i] = w
+		changed = changed || p.weights[i] != w
+		p.weights[i] = w
 	}
 	if !changed {
 		return
 	}
-	for _, p := range e.proxies {
-		p.weigh()
+	for _, b := range p.proxies {
+		b.weigh()
 	}
 }

@@ -44,6 +44,15 @@ type Figures struct {
 	Regret      *float64             `json:"regret"`
 	RegretWorst *float64             `json:"regret_worst"`
 	Convergence []ConvergenceSummary `json:"convergence,omitempty"`
+	// Pools are the same of each pool for itself, where the scenario has any.
+	Pools []PoolSummary `json:"pools,omitempty"`
+}
+
+// PoolSummary is one pool's part of a policy's line.
+type PoolSummary struct {
+	Name  string `json:"name"`
+	Proxy string `json:"proxy"`
+	*Figures
 }
 
 // ConvergenceSummary is how long it took after one change.
@@ -61,7 +70,7 @@ func Summarize(verdicts []Verdict) []Summary {
 		v := &verdicts[i]
 		if i == 0 || !sameLine(v, &verdicts[i-1]) {
 			out = append(out, Summary{
-				Scenario: v.Scenario, Run: "simulate", Proxy: v.Proxy.String(), Seeds: len(v.Oracle), Valid: true,
+				Scenario: v.Scenario, Run: "simulate", Proxy: v.behind(), Seeds: len(v.Oracle), Valid: true,
 			})
 		}
 		last := &out[len(out)-1]
@@ -97,6 +106,10 @@ func (v *Verdict) figures() *Figures {
 		worst = math.Max(worst, r) // NaN stays
 	}
 	f.Regret, f.RegretWorst = number(median(regrets)), number(worst)
+	for i, p := range v.Pools {
+		of := v.pool(i)
+		f.Pools = append(f.Pools, PoolSummary{p.Name, p.Proxy.String(), of.figures()})
+	}
 	return f
 }
 

@@ -24,7 +24,7 @@ func WriteTable(w io.Writer, verdicts []Verdict) error {
 		v := &verdicts[i]
 		if i == 0 || !sameLine(v, &verdicts[i-1]) {
 			oracle := Verdict{Results: v.Oracle}
-			fmt.Fprintf(out, "\n%s\t%s\t%.4g", v.Scenario, v.Proxy, milliseconds(oracle.P99()))
+			fmt.Fprintf(out, "\n%s\t%s\t%.4g", v.Scenario, v.behind(), milliseconds(oracle.P99()))
 			if e := oracle.Errors(); e > 0 {
 				fmt.Fprintf(out, " e%.1f%%", 100*e)
 			}
@@ -36,7 +36,7 @@ func WriteTable(w io.Writer, verdicts []Verdict) error {
 }
 
 func sameLine(a, b *Verdict) bool {
-	return a.Scenario == b.Scenario && a.Proxy.String() == b.Proxy.String()
+	return a.Scenario == b.Scenario && a.behind() == b.behind()
 }
 
 // String is one cell of the table.

@@ -16,27 +16,67 @@ func (e *engine) tick(tick int) {
 		q.share()
 		e.finishing.set(i, q.next())
 	}
-	e.weigh()
-	e.watch.notice(at, e.conditions)
+	for i := range e.pools {
+		p := &e.pools[i]
+		p.see(e.conditions)
+		p.weigh()
+		p.watch.notice(at, p.conditions)
+	}
 	if tick == 0 {
 		return
 	}
 	e.meter.read(e.backends, e.conditions)
 	e.gauge.tick(e.conditions)
-	e.counts.sample(at, e.conditions, e.meter.arrived, e.controller)
+	for i := range e.pools {
+		p := &e.pools[i]
+		p.counts.sample(at, p.conditions, p.told(e.meter.arrived), p.controller)
+	}
 	if tick%ticksPerStep == 0 {
 		e.second(at)
 	}
 }
 
 func (e *engine) second(at time.Duration) {
-	e.gauge.second(e.backends, e.conditions, &e.counts, at > e.scenario.Warmup)
-	samples := e.counts.step(e.conditions, e.meter.arrived)
-	e.series.second(samples, e.gauge.utilization, e.weights)
-	if at < e.scenario.Duration {
-		steering := e.controller.Step(at, samples)
-		e.watch.steered(at, e.conditions, &steering)
-		e.steer(at.Seconds(), steering)
+	e.gauge.second(e.backends, e.conditions)
+	if at > e.scenario.Warmup {
+		e.spread()
+	}
+	for i := range e.pools {
+		p := &e.pools[i]
+		samples := p.counts.step(p.conditions, p.told(e.meter.arrived))
+		e.series.second(p, samples, e.gauge.utilization)
+		if at < e.scenario.Duration {
+			steering := p.controller.Step(at, samples)
+			p.watch.steered(at, p.conditions, &steering)
+			e.steer(i, at.Seconds(), steering)
+		}
 	}
 	e.meter.clear()
+}
+
+// spread notes how evenly the work of the last second was spread, in each pool and
+// over all of them.
+func (e *engine) spread() {
+	for i := range e.pools {
+		p := &e.pools[i]
+		p.balance.second(p.conditions, func(place int) (utilization, inFlight float64) {
+			return e.gauge.utilization[p.members[place]], p.counts.inFlight(place)
+		})
+	}
+	if len(e.pools) > 1 {
+		e.balance.second(e.conditions, func(backend int) (utilization, inFlight float64) {
+			return e.gauge.utilization[backend], e.inFlight(backend)
+		})
+	}
+}
+
+// inFlight is what all pools have on a backend.
+func (e *engine) inFlight(backend int) float64 {
+	sum := 0.0
+	for i := range e.pools {
+		if place := e.pools[i].places[backend]; place >= 0 {
+			sum += e.pools[i].counts.inFlight(int(place))
+		}
+	}
+	return sum
 }

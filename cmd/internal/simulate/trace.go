@@ -10,7 +10,8 @@ import (
 // request is one line of a trace; times in seconds.
 type request struct {
 	at, work, wait float64
-	proxy          int32
+	proxy          int32 // of its pool's
+	pool           int16
 }
 
 // Streams of random numbers, so that a change in how one is used leaves the
@@ -33,9 +34,10 @@ func stream(seed, of uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, of))
 // newTrace draws a scenario's requests: the same for every law and algorithm.
 func newTrace(s *Scenario, seed uint64) []request {
 	var out []request
-	all := s.streams()
+	all, pools := s.streams(), s.pools()
 	for i := range all {
-		out = append(out, all[i].draw(s, seed, uint64(i)*streamOfTraffic)...)
+		to := &pools[all[i].Pool]
+		out = append(out, all[i].draw(s, to, seed, uint64(i)*streamOfTraffic)...)
 	}
 	if len(all) > 1 {
 		slices.SortStableFunc(out, func(a, b request) int { return cmp.Compare(a.at, b.at) })
@@ -43,11 +45,11 @@ func newTrace(s *Scenario, seed uint64) []request {
 	return out
 }
 
-func (r *Requests) draw(s *Scenario, seed, of uint64) []request {
+func (r *Requests) draw(s *Scenario, to *Pool, seed, of uint64) []request {
 	arrivals, demands, proxies := stream(seed, of+streamArrivals), stream(seed, of+streamDemands), stream(seed, of+streamProxies)
 	rateAt, perUnit := r.Rate, 1.0
 	if rateAt == nil {
-		rateAt, perUnit = r.Load, s.capacity()/r.Demand.Mean
+		rateAt, perUnit = r.Load, s.capacity(to)/r.Demand.Mean
 	}
 	length := Tick.Seconds()
 	var out []request
@@ -64,10 +66,10 @@ func (r *Requests) draw(s *Scenario, seed, of uint64) []request {
 		for rate > 0 && passed+distance/rate < length {
 			passed += distance / rate
 			distance = arrivals.ExpFloat64()
-			next := request{at: float64(tick)*length + passed}
+			next := request{at: float64(tick)*length + passed, pool: int16(r.Pool)}
 			next.work, next.wait = r.Demand.Draw(demands, at)
-			if s.Proxies > 1 {
-				next.proxy = proxies.Int32N(int32(s.Proxies))
+			if to.Proxies > 1 {
+				next.proxy = proxies.Int32N(int32(to.Proxies))
 			}
 			out = append(out, next)
 		}

@@ -44,18 +44,29 @@ func (t *trial) one(ctx context.Context, p Policy) (Result, error) {
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
-	proxy, err := p.proxy(t.proxy)
+	by, err := p.steer(t.scenario, t.proxy)
 	if err != nil {
 		return Result{}, err
 	}
-	controller, err := p.New(Setup{Scenario: t.scenario, Proxy: proxy})
-	if err != nil {
-		return Result{}, err
+	return (&run{scenario: t.scenario, seed: t.seed, by: by, trace: t.trace, record: t.record}).do()
+}
+
+// steer makes a controller for each pool.
+func (p *Policy) steer(s *Scenario, proxy Proxy) ([]steered, error) {
+	pools := s.pools()
+	out := make([]steered, len(pools))
+	for i := range pools {
+		own, err := p.proxy(pools[i].behind(proxy))
+		if err != nil {
+			return nil, err
+		}
+		controller, err := p.New(Setup{Scenario: s.seenBy(&pools[i]), Proxy: own})
+		if err != nil {
+			return nil, err
+		}
+		out[i] = steered{own, controller}
 	}
-	return (&run{
-		scenario: t.scenario, proxy: proxy, seed: t.seed,
-		controller: controller, trace: t.trace, record: t.record,
-	}).do()
+	return out, nil
 }
 
 func (p *Policy) proxy(of Proxy) (Proxy, error) {
@@ -69,17 +80,13 @@ func (p *Policy) proxy(of Proxy) (Proxy, error) {
 	return out.withDefaults(), nil
 }
 
-// applicable returns an error when the policy cannot run there; any other error
-// is left to the run itself.
+// applicable returns an error when there is a pool that the policy cannot run in;
+// any other error is left to the run itself.
 func (p *Policy) applicable(s *Scenario, proxy Proxy) error {
 	if len(p.Variants) > 0 {
 		return nil
 	}
-	proxy, err := p.proxy(proxy)
-	if err == nil {
-		_, err = p.New(Setup{Scenario: s, Proxy: proxy})
-	}
-	if errors.Is(err, ErrNotApplicable) {
+	if _, err := p.steer(s, proxy); errors.Is(err, ErrNotApplicable) {
 		return err
 	}
 	return nil

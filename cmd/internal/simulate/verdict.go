@@ -12,13 +12,48 @@ type Verdict struct {
 	// Proxy is the scenario's, whatever the policy uses instead.
 	Proxy  Proxy
 	Policy string
-	// Sockets is that the pool has long-lived connections and nothing else.
+	// Behind names the proxies of all pools; empty is that it is just Proxy.
+	Behind string
+	// Sockets is that there are long-lived connections and nothing else.
 	Sockets bool
+	// Pools are the scenario's, in the order of its and of each result's.
+	Pools []PoolVerdict
 	// NotApplicable is why the policy cannot run here; there are no Results
 	// then. Empty when it can.
 	NotApplicable string
 	// Results and Oracle are on the same traces.
 	Results, Oracle []Result
+}
+
+// PoolVerdict is what is told of one pool besides its results.
+type PoolVerdict struct {
+	Name    string
+	Proxy   Proxy
+	Sockets bool
+}
+
+// behind names the proxies.
+func (v *Verdict) behind() string {
+	if v.Behind != "" {
+		return v.Behind
+	}
+	return v.Proxy.String()
+}
+
+// pool is the verdict on one of the pools.
+func (v *Verdict) pool(i int) Verdict {
+	p := v.Pools[i]
+	of := func(all []Result) []Result {
+		out := make([]Result, len(all))
+		for k := range all {
+			out[k] = all[k].Pools[i]
+		}
+		return out
+	}
+	return Verdict{
+		Scenario: v.Scenario + "/" + p.Name, Proxy: p.Proxy, Policy: v.Policy, Sockets: p.Sockets,
+		Results: of(v.Results), Oracle: of(v.Oracle),
+	}
 }
 
 // Ratios are p99 over the oracle's p99 for each seed.

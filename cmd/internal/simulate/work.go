@@ -2,18 +2,20 @@ package simulate
 
 func (e *engine) arrive(now float64, request int32) {
 	r := &e.trace[request]
-	b := e.proxies[r.proxy].pick()
-	if b < 0 {
-		e.refuse(now)
+	p := &e.pools[r.pool]
+	place := p.proxies[r.proxy].pick()
+	if place < 0 {
+		p.refuse(now)
 		return
 	}
-	e.count(now)
-	if e.counted(now) {
-		e.requests[b]++
+	if p.counted(now) {
+		p.result.Requests++
+		p.requests[place]++
 	}
-	e.counts.start(int(r.proxy), b)
-	e.meter.start(b)
-	e.proxies[r.proxy].changed(b)
+	b := p.members[place]
+	p.counts.start(int(r.proxy), place)
+	e.meter.start(int(b))
+	p.proxies[r.proxy].changed(place)
 	e.work(now, job{request: request, backend: int16(b)}, r.work)
 }
 
@@ -74,47 +76,30 @@ func (e *engine) begun(j job) (at, wait float64) {
 }
 
 func (e *engine) leave(now float64, j job) {
-	at, _ := e.begun(j)
 	b := int(j.backend)
 	e.meter.done(b, j.failing)
+	var p *poolRun
+	var at float64
 	if j.message {
+		m := &e.messages[j.request]
+		p, at = &e.pools[m.pool], m.at
 		e.free = append(e.free, j.request)
 	} else {
-		proxy := int(e.trace[j.request].proxy)
-		e.counts.end(proxy, b, now-at, j.failing)
+		r := &e.trace[j.request]
+		p, at = &e.pools[r.pool], r.at
+		place := int(p.places[b])
+		p.counts.end(int(r.proxy), place, now-at, j.failing)
 		e.meter.leave(b)
-		e.proxies[proxy].changed(b)
+		p.proxies[r.proxy].changed(place)
 	}
 	if j.failing {
-		e.fail(at)
+		p.fail(at)
 		return
 	}
-	if e.counted(at) {
-		e.latencies = append(e.latencies, now-at)
+	if p.counted(at) {
+		p.latencies = append(p.latencies, now-at)
 	}
-	e.series.answered(b, now-at)
-}
-
-// counted says whether what came then counts.
-func (e *engine) counted(at float64) bool { return at >= e.warmup }
-
-func (e *engine) count(at float64) {
-	if e.counted(at) {
-		e.result.Requests++
-	}
-}
-
-func (e *engine) fail(at float64) {
-	if e.counted(at) {
-		e.result.Failed++
-	}
-}
-
-// refuse is for what finds no backend.
-func (e *engine) refuse(at float64) {
-	e.count(at)
-	e.fail(at)
-	if e.counted(at) {
-		e.result.Refused++
+	if e.series != nil {
+		e.series.answered(p.first+int(p.places[b]), now-at)
 	}
 }

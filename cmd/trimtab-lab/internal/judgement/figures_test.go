@@ -70,8 +70,9 @@ func TestFigures(t *testing.T) {
 			judged("b", "envoy/round_robin", r{"trimtab": 1}, instead),
 			judged("liar", "envoy/round_robin", r{"trimtab": 1.3}, instead, lying),
 			judged("c", "envoy/round_robin", r{"trimtab": 9}, instead, unreported),
+			judged("pools", "haproxy/leastconn + envoy/round_robin", r{"trimtab": 1.15}, eventful),
 		}, map[string]string{
-			"round robin, honest reports: median":                      "1.100 MISSED",
+			"round robin, honest reports: median":                      "1.150 MISSED",
 			"round robin, honest reports: worst":                       "1.200 MISSED a",
 			"round robin, lying reports, configured by default: worst": "1.300 MISSED liar",
 		}},

@@ -2,8 +2,10 @@ package judgement
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
+	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 )
 
 // Later is what the scenarios of a first minute are called where the minutes
@@ -39,8 +41,13 @@ func first(e *Entry) bool { return named(FirstMinute()...)(e) }
 
 func later(e *Entry) bool { return named(firstLight+Later, firstHeavy+Later)(e) }
 
-// roundRobin has a proxy without feedback of its own.
-func roundRobin(e *Entry) bool { return behind("haproxy/roundrobin", "envoy/round_robin")(e) }
+// roundRobin has a proxy without feedback of its own, before one of its pools at
+// least.
+func roundRobin(e *Entry) bool {
+	return slices.ContainsFunc(strings.Split(e.Proxy, simulate.And), func(p string) bool {
+		return p == "haproxy/roundrobin" || p == "envoy/round_robin"
+	})
+}
 
 func named(names ...string) func(*Entry) bool {
 	return func(e *Entry) bool { return slices.Contains(names, e.Scenario) }

@@ -67,6 +67,12 @@ func cellOf(f *simulate.Figures) cell {
 		out.Regret, out.Level, out.Sort = judgement.Ratio(*f.Regret), level(*f.Regret), *f.Regret
 		out.More += fmt.Sprintf("; worst seed %.3f", *f.RegretWorst)
 	}
+	for _, p := range f.Pools {
+		out.More += fmt.Sprintf("; %s: p50 %.4g, p99 %.4g ms", p.Name, p.P50, p.P99)
+		if p.Regret != nil {
+			out.More += fmt.Sprintf(", regret %.3f", *p.Regret)
+		}
+	}
 	return out
 }
 

@@ -1,23 +1,19 @@
 package page
 
 import (
-	"fmt"
 	"math"
-	"slices"
 
-	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
 	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 )
 
-// mostLines is how many backends are told apart by colour. More are drawn as the
-// groups that the file has them in, each a mean within a band.
-const mostLines = 12
-
-// lines say which backends a line is made from.
+// lines say which backends a line is made from: of a scenario with pools, each
+// pool's for themselves.
 type lines struct {
 	names   []string
 	members [][]int
 	bands   bool
+	// pools are the backends of each.
+	pools [][]int
 }
 
 // strings is how many rows of values there are for each metric.
@@ -26,48 +22,6 @@ func (l lines) strings() int {
 		return 3 * len(l.names)
 	}
 	return len(l.names)
-}
-
-func linesOf(c Chart) lines {
-	var out lines
-	at := 0
-	for _, b := range c.File.Backends {
-		n := max(b.Count, 1)
-		var all []int
-		for range n {
-			all = append(all, at)
-			at++
-		}
-		name := fmt.Sprintf("%s (%g cores%s)", b.Name, b.Cores, speedOf(b))
-		if n > 1 {
-			name = fmt.Sprintf("%s × %d (%g cores%s each)", b.Name, n, b.Cores, speedOf(b))
-		}
-		out.names, out.members = append(out.names, name), append(out.members, all)
-	}
-	switch {
-	case at <= mostLines:
-		return single(c.File)
-	case len(out.names) > mostLines:
-		out.names, out.members = []string{fmt.Sprintf("all %d backends", at)}, [][]int{slices.Concat(out.members...)}
-	}
-	out.bands = true
-	return out
-}
-
-func single(f scenario.File) lines {
-	var out lines
-	for i, b := range f.Expand().Backends {
-		out.names = append(out.names, fmt.Sprintf("%s (%g cores%s)", b.Name, b.Cores, speedOf(b)))
-		out.members = append(out.members, []int{i})
-	}
-	return out
-}
-
-func speedOf(b scenario.Backend) string {
-	if b.Speed == 1 {
-		return ""
-	}
-	return fmt.Sprintf(" × %g", b.Speed)
 }
 
 // metrics packs all that is drawn of one policy. Weights become shares of the
@@ -81,7 +35,9 @@ func (l lines) metrics(s *simulate.Series, points, per int) []metric {
 			all[i] = shrink(metricsOf(s.Backends[i])[m], points, per)
 		}
 		if m == weight {
-			share(all)
+			for _, pool := range l.pools {
+				share(all, pool)
+			}
 		}
 		var rows [][]float64
 		for _, members := range l.members {
@@ -92,14 +48,14 @@ func (l lines) metrics(s *simulate.Series, points, per int) []metric {
 	return out
 }
 
-// share makes all values of one time add up to 1.
-func share(all [][]float64) {
+// share makes a pool's values of one time add up to 1.
+func share(all [][]float64, pool []int) {
 	for t := range all[0] {
 		sum := 0.0
-		for i := range all {
+		for _, i := range pool {
 			sum += all[i][t]
 		}
-		for i := range all {
+		for _, i := range pool {
 			all[i][t] /= max(sum, math.SmallestNonzeroFloat64)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -139,6 +140,74 @@ func TestLines(t *testing.T) {
 				if want := linesOf(c).strings(); len(m.Values) != want {
 					t.Errorf("%d rows of values, want %d", len(m.Values), want)
 				}
+			}
+		})
+	}
+}
+
+// Every pool has lines of its own, and its weights are shares of it.
+func TestLinesOfPools(t *testing.T) {
+	pooled := func(backends, pools string) Chart {
+		f, err := scenario.Parse("test.yaml", fmt.Appendf(nil, `
+name: test
+duration: 40s
+warmup: 10s
+backends: [%s]
+pools: [%s]
+traffic:
+  - {kind: requests, pool: x, rate: 50/s, demand: {exp: 10ms}}
+  - {kind: requests, pool: y, rate: 20/s, demand: {exp: 10ms}}
+policies: [equal, omniscient]
+`, backends, pools))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := compile.Match(f, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Record = 1
+		verdicts, err := simulate.Play(t.Context(), []simulate.Match{m}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Chart{Entry: judgement.Entry{File: f, Summary: simulate.Summarize(verdicts[0])[0]}, Verdicts: verdicts[0]}
+	}
+	for name, test := range map[string]struct {
+		backends, pools string
+		want            []string
+	}{
+		"few": {
+			"{name: a, count: 2, cores: 2}, {name: b, cores: 4}", "{name: x, backends: [b, a-2]}, {name: y}",
+			[]string{"x: b (4 cores)", "x: a-2 (2 cores)", "y: a-1 (2 cores)", "y: a-2 (2 cores)", "y: b (4 cores)"},
+		},
+		"groups": {
+			"{name: a, count: 20, cores: 2}, {name: b, cores: 4}", "{name: x, backends: [b, a-2, a-3]}, {name: y}",
+			[]string{"x: b (4 cores)", "x: a × 2 (2 cores each)", "y: a × 20 (2 cores each)", "y: b (4 cores)"},
+		},
+		"many": {
+			"{name: a, cores: 1}, {name: b, cores: 1}, {name: c, cores: 1}, {name: d, cores: 1}, {name: e, cores: 1}, {name: f, cores: 1}, {name: g, cores: 1}", "{name: x}, {name: y, backends: [g, a, c, d, e, f]}",
+			[]string{"x: all 7 backends", "y: all 6 backends"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := pooled(test.backends, test.pools)
+			if diff := cmp.Diff(test.want, chartOf(c, mostPoints).Lines); diff != "" {
+				t.Errorf("lines (-want +got):\n%s", diff)
+			}
+			l := linesOf(c)
+			all := make([][]float64, len(c.Verdicts[0].Results[0].Series.Backends))
+			for i := range all {
+				all[i] = []float64{1}
+			}
+			for k, pool := range l.pools {
+				share(all, pool)
+				if got, want := all[pool[0]][0], 1/float64(len(pool)); math.Abs(got-want) > 1e-12 {
+					t.Errorf("a share of %v in pool %d, want %v", got, k, want)
+				}
+			}
+			if n := len(slices.Concat(l.pools...)); n != len(all) {
+				t.Errorf("%d backends in pools, of %d", n, len(all))
 			}
 		})
 	}

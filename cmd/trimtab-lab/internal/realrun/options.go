@@ -27,6 +27,9 @@ type Options struct {
 	Note func(string)
 }
 
+// ErrPools is that a scenario has pools of its own.
+var ErrPools = errors.New("several pools are not runnable on real proxies yet, only in simulation")
+
 // ErrLongLived is that a scenario has long-lived connections.
 var ErrLongLived = errors.New("websockets are not runnable on a real proxy yet")
 
@@ -39,6 +42,8 @@ const (
 
 func (o *Options) check() error {
 	switch {
+	case o.Scenario.Pools != nil:
+		return fmt.Errorf("scenario %s: %w", o.Scenario.Name, ErrPools)
 	case len(o.Scenario.Sockets) > 0:
 		return fmt.Errorf("scenario %s: %w", o.Scenario.Name, ErrLongLived)
 	case o.Proxy.Kind != simulate.KindHAProxy && o.Proxy.Kind != simulate.KindEnvoy:

@@ -18,6 +18,7 @@ func TestRefusesWhatCannotBeRun(t *testing.T) {
 		says   string
 	}{
 		"websockets":  {func(o *Options) { o.Scenario.Sockets = make([]simulate.Sockets, 1) }, "websockets"},
+		"pools":       {func(o *Options) { o.Scenario.Pools = make([]simulate.Pool, 1) }, "pools are not runnable"},
 		"no proxy":    {func(o *Options) { o.Proxy.Kind = simulate.AnyProxy }, "no real proxy"},
 		"no seeds":    {func(o *Options) { o.Seeds = nil }, "no seeds"},
 		"no policies": {func(o *Options) { o.Policies = nil }, "no policies"},
