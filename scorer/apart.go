@@ -41,7 +41,7 @@ func (p *Pool) eject(now time.Time, t *tally) {
 		if worst.fresh || worst.kept {
 			t.fresh--
 		}
-		worst.ejection = newEjection(now)
+		worst.ejection = newEjection(now, p.constants)
 		worst.ejection.failed, worst.ejection.rest = worst.failures.share(), t.failures.share()
 		worst.serving = false
 	}
@@ -54,10 +54,10 @@ func (p *Pool) eject(now time.Time, t *tally) {
 func (p *Pool) worst(all failures, strength float64) *member {
 	var worst *member
 	for _, m := range p.members {
-		if !m.serving || m.pin > 0 || !m.failures.failing(all) {
+		if !m.serving || m.pin > 0 || !m.failures.failing(all, p.constants) {
 			continue
 		}
-		if m.capacity*m.factor > strength/2*(1+tie) && m.failures.share() < mostFails {
+		if m.capacity*m.factor > strength/2*(1+tie) && m.failures.share() < p.constants.MostFails {
 			continue
 		}
 		if worst == nil || m.failures.share() > worst.failures.share() {
@@ -66,9 +66,6 @@ func (p *Pool) worst(all failures, strength float64) *member {
 	}
 	return worst
 }
-
-// mostFails is most of a backend's work.
-const mostFails = 0.5
 
 // strength is the sum of the capacities in service.
 func (p *Pool) strength() float64 {
@@ -86,15 +83,11 @@ func (p *Pool) spare(all failures) {
 		if !m.serving {
 			continue
 		}
-		if factor := m.failures.spare(all); factor < 1 {
+		if factor := m.failures.spare(all, p.constants); factor < 1 {
 			m.note = reason{cause: becauseFailures, factor: factor}
 		}
 	}
 }
-
-// heldDeviations is by how many standard deviations an estimate must be off to be
-// published where connections are held: in the first seconds, chance is.
-const heldDeviations = 2
 
 // hold moves the published logarithms, relative to the configured capacities,
 // towards what the law wants.
@@ -111,14 +104,14 @@ func (p *Pool) hold(weights []float64) {
 	for i, m := range p.members {
 		h := heldLog{held: m.held, known: m.known, stays: !m.serving, width: narrow}
 		if !p.panics {
-			h.trust = staleTrust(p.confirmed(m), p.config.Limits.StaleAfter)
+			h.trust = staleTrust(p.confirmed(m), p.config.Limits.StaleAfter, p.constants.StaleDecay)
 		}
 		if learned {
 			h.want = p.capacity.logs[i]
 			if h.trust == 1 { // the way back to the configured share is not a guess
-				h.width = max(narrow, min(p.capacity.deviations[i], maxDeadband))
+				h.width = max(narrow, min(p.constants.DeadbandDeviations*p.capacity.deviations[i], p.constants.MaxDeadband))
 				if p.capacity.holds { // nothing mends it soon
-					h.width = max(maxDeadband, heldDeviations*p.capacity.deviations[i])
+					h.width = max(p.constants.MaxDeadband, p.constants.HeldDeviations*p.capacity.deviations[i])
 				}
 			}
 		} else {
@@ -212,8 +205,7 @@ func (p *Pool) share(now time.Time, seconds float64, first bool) {
 		if !m.serving {
 			continue
 		}
-		wish := m.capacity * m.factor *
-			slowStart(m.joined, now, p.config.Limits.SlowStart)
+		wish := m.capacity * m.factor * p.slowStart(m, now)
 		if m.note.cause == becauseFailures {
 			wish *= m.note.factor
 		}

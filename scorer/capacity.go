@@ -87,6 +87,8 @@ import (
 // How long connections stay is no witness at all ([Pool] does not ask this law
 // then).
 type capacity struct {
+	constants *Constants
+
 	leak    float64
 	witness witness
 	// wary is that reports are not trusted where nothing else is known.
@@ -147,38 +149,11 @@ type reportState struct {
 	doubted, used bool
 }
 
-const (
-	// latencyDrift and reportDrift are the filters' drift per second.
-	latencyDrift = 0.05
-	reportDrift  = 0.02
-	// capacitySpread is what capacities are taken to differ by from what is
-	// configured, as a standard deviation of the logarithm.
-	capacitySpread = 0.5
-	// quiet is how many requests must be in flight at a backend for its pace to be
-	// full evidence of how loaded it is, over quietMemory seconds.
-	quiet       = 2
-	quietMemory = 10
-	// paceMemory and demandMemory are the pool's memories in seconds.
-	paceMemory   = 30
-	demandMemory = 10
-	// believeAbove and believeBelow are by how much a report may claim more or
-	// less capacity than latency shows, besides one standard deviation.
-	believeAbove = 0.4
-	believeBelow = 0.1
-	// equalUntil and equalBelow: all backends stay at their configured
-	// capacities until the estimates are that far apart, and return to them
-	// when they are closer than that again.
-	equalUntil = 0.2
-	equalBelow = 0.1
-	// reportLimit is the age at which a report no longer counts.
-	reportLimit = 10 * time.Second
-)
-
-func newCapacity() *capacity {
+func newCapacity(k *Constants) *capacity {
 	return &capacity{
-		leak: defaultLeak, index: map[string]int{},
-		pace: newPace(paceMemory), demand: newPace(demandMemory),
-		latency: newNoise(), reports: newNoise(), held: newHeldCost(),
+		constants: k, leak: k.Leak, index: map[string]int{},
+		pace: newPace(k.PaceMemory), demand: newPace(k.DemandMemory),
+		latency: newNoise(k), reports: newNoise(k), held: newHeldCost(k),
 	}
 }
 
@@ -222,6 +197,7 @@ func (c *capacity) align(in []Observation) {
 	if same {
 		return
 	}
+	k := c.constants
 	states := make([]capacityState, len(in))
 	c.leads = make([]float64, len(in))
 	center := c.logShares(in)
@@ -237,12 +213,12 @@ func (c *capacity) align(in []Observation) {
 			x = min(max(lead, -maxLog), maxLog)
 		}
 		states[i] = capacityState{
-			held:     newAverage(quietMemory),
-			distrust: distrust{stay: newPace(distrustMemory)},
-			latency:  newFilter(x, latencyDrift, capacitySpread),
+			held:     newAverage(k.QuietMemory),
+			distrust: distrust{stay: newPace(k.DistrustMemory)},
+			latency:  newFilter(x, k.LatencyDrift, k.CapacitySpread, k),
 		}
 		if r, ok := c.memory[in[i].Backend]; ok {
-			states[i].recall(&r, c.recalled)
+			states[i].recall(&r, c.recalled, k)
 		}
 	}
 	clear(c.index)
@@ -305,10 +281,10 @@ func (c *capacity) learnFromLatency(in []Observation, center, seconds float64) {
 			if c.leak > 0 {
 				expected *= math.Exp(c.leak * s.latency.x)
 			}
-			done := s.discount(in[i].Completed, expected, &in[i])
+			done := s.discount(in[i].Completed, expected, &in[i], c.constants.Quiet)
 			s.latency.update(done, expected, lead, in[i].Seconds, &c.latency)
 		} else {
-			s.latency.forget(seconds)
+			s.latency.forget(seconds, c.constants.firstVariance())
 		}
 		if in[i].InService {
 			sum += s.latency.x
@@ -328,14 +304,14 @@ func (c *capacity) learnFromLatency(in []Observation, center, seconds float64) {
 // anything in flight has no queue: what it is slow or quick by is its own pace (a
 // slow core, a distant zone), and moving work would go on for ever, as that
 // changes nothing. Such surprises count less the quieter the backend is.
-func (s *capacityState) discount(done, expected float64, o *Observation) float64 {
+func (s *capacityState) discount(done, expected float64, o *Observation, quiet float64) float64 {
 	s.held.add(o.InFlight, o.Seconds)
-	return expected + (done-expected)*s.evidence()
+	return expected + (done-expected)*s.evidence(quiet)
 }
 
 // evidence is how much a backend's pace counts: 1 with something in flight at all
 // times, less and less below that.
-func (s *capacityState) evidence() float64 {
+func (s *capacityState) evidence(quiet float64) float64 {
 	share := min(s.held.value/quiet, 1)
 	return share * share
 }
@@ -345,7 +321,7 @@ func (c *capacity) learnFromReports(now time.Time, in []Observation, seconds flo
 	var busy, completed float64
 	for i := range in {
 		if c.reportUsable(&in[i]) {
-			busy += math.Exp(c.states[i].reported().x) * in[i].Capacity * in[i].Utilization
+			busy += math.Exp(c.states[i].reported(c.constants).x) * in[i].Capacity * in[i].Utilization
 			completed += in[i].Completed + cost*c.heldBy(&in[i])
 		}
 	}
@@ -357,7 +333,7 @@ func (c *capacity) learnFromReports(now time.Time, in []Observation, seconds flo
 		if !c.reportUsable(&in[i]) {
 			continue
 		}
-		r := c.states[i].reported()
+		r := c.states[i].reported(c.constants)
 		r.last = now
 		expected := math.Exp(r.x) * in[i].Capacity * in[i].Utilization / perRequest
 		r.update(in[i].Completed+cost*c.heldBy(&in[i]), expected, 0, in[i].Seconds, &c.reports)
@@ -366,25 +342,27 @@ func (c *capacity) learnFromReports(now time.Time, in []Observation, seconds flo
 }
 
 // reported is what is known from reports; at first it is what latency shows.
-func (s *capacityState) reported() *reportState {
+func (s *capacityState) reported(k *Constants) *reportState {
 	if s.report == nil {
-		s.report = &reportState{filter: newFilter(s.latency.x, reportDrift, 0)}
+		s.report = &reportState{filter: newFilter(s.latency.x, k.ReportDrift, 0, k)}
 	}
 	return s.report
 }
 
-func (r *reportState) fresh(now time.Time) bool {
-	return r != nil && now.Sub(r.last) <= reportLimit
+func (r *reportState) fresh(now time.Time, limit time.Duration) bool {
+	return r != nil && now.Sub(r.last) <= limit
 }
 
 // reportUsable leaves out what cannot be a share of a capacity: nothing used
-// while work completes, and more than eight times full (a percentage).
+// while work completes, and many times full (a percentage).
 func (c *capacity) reportUsable(o *Observation) bool {
-	return usable(o) && o.Settled && o.Utilization > 0.002 && o.Utilization <= 8
+	return usable(o) && o.Settled &&
+		o.Utilization > c.constants.LeastUtilization && o.Utilization <= c.constants.MostUtilization
 }
 
 // publish chooses each backend's estimate and turns it into weights.
 func (c *capacity) publish(now time.Time, in []Observation) {
+	k := c.constants
 	zero := c.zero(now, in)
 	c.lastZero = zero
 	low, high := math.Inf(1), math.Inf(-1)
@@ -395,10 +373,10 @@ func (c *capacity) publish(now time.Time, in []Observation) {
 			published = s.latency.x
 		}
 		if r := s.report; r != nil {
-			r.used = r.fresh(now)
+			r.used = r.fresh(now, k.ReportLimit)
 			if r.used && c.witness == byBoth {
-				unsure := math.Sqrt(s.latency.v) + believeAbove*(1-s.evidence())
-				r.judge(r.x-zero-max(s.latency.x, 0), r.x-zero-s.latency.x, unsure)
+				unsure := k.BelieveDeviations*math.Sqrt(s.latency.v) + k.BelieveAbove*(1-s.evidence(k.Quiet))
+				r.judge(r.x-zero-max(s.latency.x, 0), r.x-zero-s.latency.x, unsure, k)
 				r.used = !r.doubted
 			}
 			if r.used {
@@ -406,16 +384,16 @@ func (c *capacity) publish(now time.Time, in []Observation) {
 			}
 		}
 		if c.wary && c.witness == byReports {
-			published = s.distrust.apply(published, s.report != nil && s.report.used)
+			published = s.distrust.apply(published, s.report != nil && s.report.used, k.DistrustLimit)
 		}
 		c.logs[i], c.deviations[i] = published, s.deviation()
 		if in[i].InService {
 			low, high = min(low, published), max(high, published)
 		}
 	}
-	if high-low > equalUntil {
+	if high-low > k.EqualUntil {
 		c.spread = true
-	} else if high-low < equalBelow {
+	} else if high-low < k.EqualBelow {
 		c.spread = false
 	}
 	for i := range in {
@@ -434,7 +412,7 @@ func (c *capacity) zero(now time.Time, in []Observation) float64 {
 	c.offsets = c.offsets[:0]
 	for i := range in {
 		s := &c.states[i]
-		if in[i].InService && s.report.fresh(now) {
+		if in[i].InService && s.report.fresh(now, c.constants.ReportLimit) {
 			offset := s.report.x
 			if c.witness == byBoth {
 				offset -= s.latency.x
@@ -451,7 +429,7 @@ func (c *capacity) zero(now time.Time, in []Observation) float64 {
 
 // judge decides whether a report is believed. An overstated capacity shows in
 // latency and an understated one hardly does; a slow core or some distance
-// must not count as a lie. Hence the two different widths, and half of them to
+// must not count as a lie. Hence the two different widths, and less of them to
 // be believed again.
 //
 // over is what the report claims beyond both latency and the configured capacity,
@@ -459,10 +437,10 @@ func (c *capacity) zero(now time.Time, in []Observation) float64 {
 // liar, though latency shows less. claim is what it claims beyond latency, and
 // unsure how far latency itself may be off: by the filter's standard deviation, and
 // by what is not counted of a quiet backend's pace. A lie there ends its own quiet.
-func (r *reportState) judge(over, claim, unsure float64) {
-	above, below := believeAbove+unsure, believeBelow+unsure
+func (r *reportState) judge(over, claim, unsure float64, k *Constants) {
+	above, below := k.BelieveAbove+unsure, k.BelieveBelow+unsure
 	if r.doubted {
-		r.doubted = over > above/2 || claim < -below/2
+		r.doubted = over > above*k.BelieveAgain || claim < -below*k.BelieveAgain
 	} else {
 		r.doubted = over > above || claim < -below
 	}

@@ -13,10 +13,6 @@ type choice struct {
 	waits bool
 }
 
-// patience is how many steps weights stay as they were found while it is not
-// known what a pool serves: a predecessor may have learned them.
-const patience = 10
-
 // evidence is what the choice of a law depends on.
 type evidence struct {
 	kind     Kind
@@ -43,7 +39,7 @@ func (p *Pool) choose(e evidence) choice {
 		return configured("the balancing algorithm takes no weights while running")
 	case p.other != nil && !e.reported:
 		c := configured("configured: " + p.config.Law + ", which needs reports of utilization, and none has come")
-		c.waits = p.seq <= patience
+		c.waits = float64(p.seq) <= p.constants.Patience
 		return c
 	case p.other != nil:
 		return choice{name: p.config.Law, why: "configured: " + p.config.Law, law: p.other}
@@ -55,7 +51,7 @@ func (p *Pool) choose(e evidence) choice {
 		return configured(fmt.Sprintf("long-lived connections%s: how long they stay says nothing of a backend's strength, and no utilization is reported", describeStay(e.stay)))
 	case e.kind == KindAuto:
 		c := configured("too little has completed to tell what the pool serves")
-		c.waits = p.seq <= patience
+		c.waits = float64(p.seq) <= p.constants.Patience
 		return c
 	case e.feedback && e.waits && (e.reported || e.awaited):
 		p.capacity.witness = byReports
@@ -69,7 +65,7 @@ func (p *Pool) choose(e evidence) choice {
 	if e.waits && !e.reported {
 		c := configured(fmt.Sprintf("what is in flight%s may be connections that are held, which say nothing of strength, and no utilization is reported; kind: requests says that it is not", describeStay(e.stay)))
 		// What was learned before is kept: in overload work waits for long, too.
-		c.waits = p.seq > 2*kindMemory
+		c.waits = float64(p.seq) > 2*p.constants.KindMemory
 		return c
 	}
 	p.capacity.witness = byBoth

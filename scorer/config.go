@@ -51,6 +51,10 @@ type Config struct {
 	Trust bool
 	// DryRun marks plans as not to be carried out.
 	DryRun bool
+	// Constants are what the law was tuned with; nil is [DefaultConstants]. They are
+	// here for sweeps that show how little depends on them, not for operation: no
+	// configuration file has a key for them.
+	Constants *Constants
 }
 
 // Limits bound what any law can do.

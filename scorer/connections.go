@@ -27,28 +27,24 @@ import (
 // Without utilization there is nothing to tell a dear connection by: the shares
 // are then the configured capacities. How long connections stay is never used.
 type connections struct {
+	constants *Constants
+
 	excess  map[string]*average
 	costs   []float64
 	weights []float64
 	last    time.Time
 }
 
-const (
-	// leastGoal is the least share of its fair part that a backend is given.
-	leastGoal = 0.02
-	// goalMemory is how long the dear connections' cost is averaged, seconds.
-	goalMemory = 10
-	// fewConnections is the count below which a cost per connection is noise.
-	fewConnections = 10
-)
-
-func newConnections() *connections { return &connections{excess: map[string]*average{}} }
+func newConnections(k *Constants) *connections {
+	return &connections{constants: k, excess: map[string]*average{}}
+}
 
 // Weights implements Law.
 func (c *connections) Weights(now time.Time, in []Observation) []float64 {
+	k := c.constants
 	seconds := 1.0
 	if !c.last.IsZero() {
-		seconds = min(max(now.Sub(c.last).Seconds(), 0), goalMemory)
+		seconds = min(max(now.Sub(c.last).Seconds(), 0), k.GoalMemory)
 	}
 	c.last = now
 	c.weights = c.weights[:0]
@@ -56,12 +52,12 @@ func (c *connections) Weights(now time.Time, in []Observation) []float64 {
 	var load, capacity float64
 	for i := range in {
 		c.weights = append(c.weights, in[i].Capacity)
-		if !hasLoad(&in[i]) {
+		if !k.hasLoad(&in[i]) {
 			continue
 		}
 		load += in[i].Capacity * in[i].Utilization
 		capacity += in[i].Capacity
-		if in[i].InFlight >= fewConnections {
+		if in[i].InFlight >= k.FewConnections {
 			c.costs = append(c.costs, in[i].Capacity*in[i].Utilization/in[i].InFlight)
 		}
 	}
@@ -73,28 +69,28 @@ func (c *connections) Weights(now time.Time, in []Observation) []float64 {
 	for i := range in {
 		excess := c.excess[in[i].Backend]
 		if excess == nil {
-			if !hasLoad(&in[i]) {
+			if !k.hasLoad(&in[i]) {
 				continue
 			}
-			mean := newAverage(goalMemory)
+			mean := newAverage(k.GoalMemory)
 			excess = &mean
 			c.excess[in[i].Backend] = excess
 		}
 		// Who is silent for a moment keeps the dear connections that it had.
 		h := excess.value
-		if hasLoad(&in[i]) {
+		if k.hasLoad(&in[i]) {
 			h = excess.add(in[i].Capacity*in[i].Utilization-cost*in[i].InFlight, seconds)
 		}
 		fair := in[i].Capacity * load / capacity
-		c.weights[i] = max(leastGoal*fair, fair-h) * capacity / load
+		c.weights[i] = max(k.LeastGoal*fair, fair-h) * capacity / load
 	}
 	c.forget(in)
 	return c.weights
 }
 
-func hasLoad(o *Observation) bool {
+func (k *Constants) hasLoad(o *Observation) bool {
 	return o.InService && isNumber(o.InFlight) && !math.IsNaN(o.Utilization) &&
-		o.Utilization >= 0 && o.Utilization <= 8
+		o.Utilization >= 0 && o.Utilization <= k.MostUtilization
 }
 
 // excessOf is what a backend's dear connections cost, 0 while nothing is known.
@@ -108,8 +104,8 @@ func (c *connections) excessOf(backend string) float64 {
 // recall starts from what dear connections cost before.
 func (c *connections) recall(memory map[string]Remembered) {
 	for name, r := range memory {
-		mean := newAverage(goalMemory)
-		mean.add(r.Excess, goalMemory)
+		mean := newAverage(c.constants.GoalMemory)
+		mean.add(r.Excess, c.constants.GoalMemory)
 		c.excess[name] = &mean
 	}
 }

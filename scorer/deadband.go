@@ -6,9 +6,6 @@ import (
 	"sort"
 )
 
-// maxDeadband bounds how long a doubtful estimate is kept from moving a weight.
-const maxDeadband = 0.15
-
 // deadband holds published logarithms until what is wanted has moved clearly
 // away: every change of a weight costs the proxies work and people attention,
 // and most of what an estimate does from second to second is noise.

@@ -60,7 +60,7 @@ func (p *Pool) stateOf(m *member) (State, float64, time.Duration) {
 func (p *Pool) returning(m *member) float64 {
 	w := m.capacity * m.factor
 	if p.config.Limits.SlowStart > 0 {
-		w *= slowStartFirst
+		w *= p.constants.SlowStartFirst
 	}
 	return min(max(w, p.config.Limits.Floor), p.config.Limits.Ceiling)
 }

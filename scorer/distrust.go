@@ -39,18 +39,9 @@ type distrust struct {
 	guard float64
 }
 
-const (
-	distrustMemory = 10
-	// distrustAbove is a queue beyond noise, distrustBelow none.
-	distrustAbove, distrustBelow = 0.22, 0.05
-	// distrustTakes and distrustGives are per second.
-	distrustTakes, distrustGives = 0.1, 0.001
-	// distrustLimit is the logarithm of a quarter.
-	distrustLimit = 1.4
-)
-
 // distrustReports moves every backend's guard.
 func (c *capacity) distrustReports(in []Observation, seconds float64) {
+	k := c.constants
 	c.stays = c.stays[:0]
 	for i := range in {
 		d := &c.states[i].distrust
@@ -73,12 +64,12 @@ func (c *capacity) distrustReports(in []Observation, seconds float64) {
 			continue
 		}
 		over := math.Log(w / median)
-		requests := d.stay.bottom.value * min(d.stay.bottom.age, distrustMemory)
-		switch noise := 2 * math.Sqrt(c.reports.dispersion/max(requests, 1)); {
-		case over > distrustAbove+noise:
-			d.guard -= distrustTakes * min(1, over) * seconds
-		case over < distrustBelow:
-			d.guard += distrustGives * seconds
+		requests := d.stay.bottom.value * min(d.stay.bottom.age, k.DistrustMemory)
+		switch noise := k.DistrustDeviations * math.Sqrt(c.reports.dispersion/max(requests, 1)); {
+		case over > k.DistrustAbove+noise:
+			d.guard -= k.DistrustTakes * min(1, over) * seconds
+		case over < k.DistrustBelow:
+			d.guard += k.DistrustGives * seconds
 		}
 	}
 }
@@ -86,11 +77,12 @@ func (c *capacity) distrustReports(in []Observation, seconds float64) {
 // seconds is how long requests stay, NaN while nothing is known.
 func (d *distrust) seconds() float64 { return d.stay.top.value / d.stay.bottom.value }
 
-// apply returns what is left of a published logarithm.
-func (d *distrust) apply(published float64, reported bool) float64 {
+// apply returns what is left of a published logarithm; most is what can be taken
+// from one that reports nothing.
+func (d *distrust) apply(published float64, reported bool, most float64) float64 {
 	limit := max(published, 0)
 	if !reported {
-		limit = distrustLimit
+		limit = most
 	}
 	d.guard = min(max(d.guard, -limit), 0)
 	return published + d.guard

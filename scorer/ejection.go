@@ -14,6 +14,8 @@ import "time"
 // for a moment. A pulse of 50 ms costs some tens of requests at most, once in
 // an ever longer while.
 type ejection struct {
+	constants *Constants
+
 	delay time.Duration
 	// next is when the next pulse is due; pulsed when the last one was given,
 	// zero when none is under way.
@@ -26,22 +28,8 @@ type ejection struct {
 	failed, rest float64
 }
 
-const (
-	firstDelay = 5 * time.Second
-	maxDelay   = time.Minute
-	firstPulse = 50 * time.Millisecond
-	maxPulse   = 800 * time.Millisecond
-	// A pulse is judged when its requests had time to come back: after
-	// judgeAfter if something did, else after judgeAtLast.
-	judgeAfter  = time.Second
-	judgeAtLast = 3 * time.Second
-	goodPulses  = 3
-	// goodShare is the share of failures below which a pulse went well.
-	goodShare = 0.2
-)
-
-func newEjection(now time.Time) *ejection {
-	return &ejection{delay: firstDelay, pulse: firstPulse, next: now.Add(firstDelay)}
+func newEjection(now time.Time, k *Constants) *ejection {
+	return &ejection{constants: k, delay: k.FirstDelay, pulse: k.FirstPulse, next: now.Add(k.FirstDelay)}
 }
 
 // step returns how long a pulse to give now (0: none) and whether the backend
@@ -60,7 +48,7 @@ func (e *ejection) step(now time.Time, done, failed, inFlight, seconds float64, 
 			return 0, false
 		}
 	}
-	if e.good >= goodPulses {
+	if float64(e.good) >= e.constants.GoodPulses {
 		return 0, true
 	}
 	if !canPulse || now.Before(e.next) {
@@ -70,24 +58,25 @@ func (e *ejection) step(now time.Time, done, failed, inFlight, seconds float64, 
 	return e.pulse, false
 }
 
-// judge ends a pulse when its outcome is known and reports whether it did.
+// judge ends a pulse when its outcome is known and reports whether it did: its
+// requests must have had time to come back.
 func (e *ejection) judge(now time.Time) bool {
 	age := now.Sub(e.pulsed)
-	if age < judgeAfter {
+	if age < e.constants.JudgeAfter {
 		return false
 	}
 	came := e.seen.done >= 1
-	if age < judgeAtLast && (!came || e.inFlight > 0) {
+	if age < e.constants.JudgeAtLast && (!came || e.inFlight > 0) {
 		return false
 	}
 	e.pulsed = time.Time{}
 	switch {
 	case came:
-		e.probed(now, e.seen.ratio() < goodShare)
+		e.probed(now, e.seen.ratio() < e.constants.GoodShare)
 	case e.inFlight > 0:
 		e.probed(now, false) // requests went in and none came back
 	default:
-		e.pulse = min(2*e.pulse, maxPulse)
+		e.pulse = min(2*e.pulse, e.constants.MaxPulse)
 		e.next = now
 	}
 	return true
@@ -100,7 +89,7 @@ func (e *ejection) probed(now time.Time, ok bool) {
 		e.next = now
 		return
 	}
-	e.good, e.pulse = 0, firstPulse
-	e.delay = min(2*e.delay, maxDelay)
+	e.good, e.pulse = 0, e.constants.FirstPulse
+	e.delay = min(2*e.delay, e.constants.MaxDelay)
 	e.next = now.Add(e.delay)
 }

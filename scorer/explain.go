@@ -94,7 +94,7 @@ func (p *Pool) reasonFor(because cause, i int, m *member, now time.Time) reason 
 	case becauseFailures:
 		r.factor = coarse(m.note.factor)
 	case becauseSlowStart:
-		r.factor = coarse(slowStart(m.joined, now, p.config.Limits.SlowStart))
+		r.factor = coarse(p.slowStart(m, now))
 	case becauseStale:
 		r.age = p.confirmed(m).Round(time.Second)
 	case becauseEqual:

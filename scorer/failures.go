@@ -12,30 +12,13 @@ type failures struct {
 // share is an exponentially remembered count of work and of its failed part.
 type share struct{ done, failed float64 }
 
-const (
-	quickKeep  = 0.5 // a step
-	slowMemory = 30  // seconds
-
-	// ejectAbove is the share of failures, beyond twice the rest's, at which a
-	// backend is ejected. Twice the rest: a common failure ejects nobody.
-	ejectAbove = 0.2
-	// quickLeast is failures a second, slowLeast a number of failures: below
-	// them a share says nothing.
-	quickLeast = 2
-	slowLeast  = 10
-	// spareAbove is the share beyond the rest's at which a backend that is not
-	// ejected gets less.
-	spareAbove = 0.02
-	spareLeast = 0.1
-)
-
 // fading is what is kept of the past over a window. It is the same for all
 // backends of a pool nearly always, so it is kept.
 type fading struct{ seconds, quick, slow float64 }
 
-func (f *fading) over(seconds float64) fading {
+func (f *fading) over(seconds float64, k *Constants) fading {
 	if f.seconds != seconds {
-		*f = fading{seconds, math.Pow(quickKeep, seconds), math.Exp(-seconds / slowMemory)}
+		*f = fading{seconds, math.Exp2(-seconds / k.QuickHalfLife.Seconds()), math.Exp(-seconds / k.SlowMemory.Seconds())}
 	}
 	return *f
 }
@@ -68,21 +51,21 @@ func (s *share) include(one share) {
 
 // failing says whether one backend fails far above the rest, given the sums of
 // all backends in service (it included).
-func (f *failures) failing(all failures) bool {
+func (f *failures) failing(all failures, k *Constants) bool {
 	rest := failures{all.quick.without(f.quick), all.slow.without(f.slow)}
-	quick := f.quick.failed > quickLeast && f.quick.ratio() > ejectAbove+2*rest.quick.ratio()
-	slow := f.slow.failed > slowLeast && f.slow.ratio() > ejectAbove+2*rest.slow.ratio()
+	quick := f.quick.failed > k.QuickLeast && f.quick.ratio() > k.EjectAbove+k.EjectTimes*rest.quick.ratio()
+	slow := f.slow.failed > k.SlowLeast && f.slow.ratio() > k.EjectAbove+k.EjectTimes*rest.slow.ratio()
 	return quick || slow
 }
 
 // spare returns the factor that a backend's weight is multiplied with because
 // it fails more than the rest, but not enough to be ejected.
-func (f *failures) spare(all failures) float64 {
+func (f *failures) spare(all failures, k *Constants) float64 {
 	excess := f.quick.ratio() - all.quick.without(f.quick).ratio()
-	if excess <= spareAbove {
+	if excess <= k.SpareAbove {
 		return 1
 	}
-	return max(spareLeast, 1-excess)
+	return max(k.SpareLeast, 1-excess)
 }
 
 func (f *failures) include(one failures) {

@@ -16,22 +16,13 @@ type filter struct {
 	// of x that is lost per second towards the configured capacity.
 	drift, pull float64
 	// work is the mean of what was completed and expected, per second, over
-	// workMemory.
+	// Constants.WorkMemory.
 	work      average
 	residuals residuals
 }
 
-const (
-	// firstVariance: a backend is at first taken to be within about a third of
-	// what is configured.
-	firstVariance = 0.3 * 0.3
-	// workMemory is how long filter.work remembers, seconds.
-	workMemory = 10
-	// maxSurprise is the largest quotient of done and expected that counts.
-	maxSurprise = 3
-	// maxLog bounds a log capacity: a factor of 20 either way.
-	maxLog = 3
-)
+// maxLog bounds a log capacity: a factor of 20 either way.
+const maxLog = 3
 
 // newFilter returns a filter that starts at x. spread is the standard deviation
 // of what capacities really are around the configured ones, 0 when nothing is
@@ -39,8 +30,8 @@ const (
 // spread (an Ornstein-Uhlenbeck process: pull = drift²/2·spread²). Where there
 // is much to measure the pull is lost in it, and where there is little, noise
 // cannot carry an estimate away.
-func newFilter(x, drift, spread float64) filter {
-	f := filter{x: x, v: firstVariance, drift: drift, work: newAverage(workMemory)}
+func newFilter(x, drift, spread float64, k *Constants) filter {
+	f := filter{x: x, v: k.firstVariance(), drift: drift, work: newAverage(k.WorkMemory)}
 	if spread > 0 {
 		f.pull = drift * drift / (2 * spread * spread)
 	}
@@ -57,7 +48,8 @@ func (f *filter) update(done, expected, lead, seconds float64, pool *noise) {
 	// A surprise of more than three times either way is cut to that. It is the
 	// count that is cut, not the quotient: of two backends that are both cut,
 	// the one with more to show for itself must not move further down.
-	done = min(max(done, expected/maxSurprise), expected*maxSurprise)
+	most := pool.constants.MaxSurprise
+	done = min(max(done, expected/most), expected*most)
 	present := (done + expected) / 2
 	work := max(f.work.add(present, seconds), present)
 	if !(work > 0) {
@@ -73,8 +65,8 @@ func (f *filter) update(done, expected, lead, seconds float64, pool *noise) {
 }
 
 // forget lets the variance grow while nothing is observed, up to ignorance.
-func (f *filter) forget(seconds float64) {
-	f.v = min(f.v+f.drift*f.drift*seconds, firstVariance)
+func (f *filter) forget(seconds, ignorance float64) {
+	f.v = min(f.v+f.drift*f.drift*seconds, ignorance)
 }
 
 // average is an exponential mean over a time constant that is the plain mean
@@ -99,6 +91,7 @@ func (a *average) add(value, seconds float64) float64 {
 // It is measured on blocks of a few seconds, by the differences of successive
 // blocks, so that a lasting error of a capacity is not taken for noise.
 type noise struct {
+	constants     *Constants
 	squares, work float64
 	backends      int
 	// dispersion holds still during a step, so that equal backends are treated
@@ -106,26 +99,14 @@ type noise struct {
 	dispersion float64
 }
 
-const (
-	blockSeconds = 4
-	// blockMemory is how many blocks a backend's share of the measure lasts.
-	blockMemory = 40
-	// firstDispersion is believed with the weight of firstWork requests.
-	firstDispersion = 60
-	firstWork       = 20
-	leastDispersion = 0.1
-	// outlier cuts a block's square at this many times what is expected.
-	outlier = 9
-)
-
-func newNoise() noise {
-	return noise{squares: firstDispersion * firstWork, work: firstWork}
+func newNoise(k *Constants) noise {
+	return noise{constants: k, squares: k.FirstDispersion * k.FirstWork, work: k.FirstWork}
 }
 
 // begin starts a step of a pool with so many backends.
 func (n *noise) begin(backends int) {
 	n.backends = max(backends, 1)
-	n.dispersion = max(n.squares/n.work, leastDispersion)
+	n.dispersion = max(n.squares/n.work, n.constants.LeastDispersion)
 }
 
 // residuals is one backend's running block.
@@ -140,13 +121,13 @@ func (n *noise) add(r *residuals, done, expected, seconds float64) {
 	r.difference += (done - expected) * seconds
 	r.work += (done + expected) / 2 * seconds
 	// A tick is never exactly a second; half of one decides.
-	if r.seconds < blockSeconds-0.5 {
+	if r.seconds < n.constants.BlockSeconds-0.5 {
 		return
 	}
 	if r.hasBefore && r.work > 0 {
 		step := r.difference - r.before
-		square := min(step*step/2, outlier*n.dispersion*r.work)
-		keep := 1 - 1/float64(blockMemory*n.backends)
+		square := min(step*step/2, n.constants.Outlier*n.dispersion*r.work)
+		keep := 1 - 1/(n.constants.BlockMemory*float64(n.backends))
 		n.squares = n.squares*keep + square
 		n.work = n.work*keep + r.work
 	}

@@ -30,7 +30,7 @@ func TestSlowStart(t *testing.T) {
 		{"switched off", start, 0, -1, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := slowStart(test.joined, start.Add(test.age), test.over); got != test.want {
+			if got := slowStart(test.joined, start.Add(test.age), test.over, 0.1); got != test.want {
 				t.Errorf("slowStart = %v, want %v", got, test.want)
 			}
 		})
@@ -50,7 +50,7 @@ func TestStaleTrust(t *testing.T) {
 		{"long gone", time.Hour, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := staleTrust(test.age, 10*time.Second)
+			got := staleTrust(test.age, 10*time.Second, 30*time.Second)
 			if !cmp.Equal(got, test.want, within) {
 				t.Errorf("staleTrust(%v) = %v, want %v", test.age, got, test.want)
 			}
@@ -63,7 +63,7 @@ func TestPanicking(t *testing.T) {
 		usable, all int
 		want        bool
 	}{{0, 0, false}, {5, 5, false}, {3, 5, false}, {2, 5, true}, {1, 2, false}, {0, 1, true}} {
-		if got := panicking(test.usable, test.all); got != test.want {
+		if got := panicking(test.usable, test.all, 1); got != test.want {
 			t.Errorf("panicking(%d of %d) = %v, want %v", test.usable, test.all, got, test.want)
 		}
 	}
@@ -74,7 +74,7 @@ func TestFailuresAreRelativeToTheRest(t *testing.T) {
 		var f failures
 		var keep fading
 		for range steps {
-			f.add(done, failed, keep.over(1))
+			f.add(done, failed, keep.over(1, new(DefaultConstants())))
 		}
 		return f
 	}
@@ -96,10 +96,10 @@ func TestFailuresAreRelativeToTheRest(t *testing.T) {
 			all := test.one
 			all.quick.include(test.rest.quick)
 			all.slow.include(test.rest.slow)
-			if got := test.one.failing(all); got != test.failing {
+			if got := test.one.failing(all, new(DefaultConstants())); got != test.failing {
 				t.Errorf("failing = %v, want %v", got, test.failing)
 			}
-			if got := test.one.spare(all); !cmp.Equal(got, test.spare, cmpopts.EquateApprox(0, 0.01)) {
+			if got := test.one.spare(all, new(DefaultConstants())); !cmp.Equal(got, test.spare, cmpopts.EquateApprox(0, 0.01)) {
 				t.Errorf("spare = %v, want %v", got, test.spare)
 			}
 		})
@@ -107,7 +107,7 @@ func TestFailuresAreRelativeToTheRest(t *testing.T) {
 }
 
 func TestEjectionReadmitsAfterThreeGoodPulses(t *testing.T) {
-	e := newEjection(start)
+	e := newEjection(start, new(DefaultConstants()))
 	healthyFrom := start.Add(20 * time.Second)
 	var pulses []time.Duration
 	for at := time.Second; at <= 2*time.Minute; at += time.Second {
@@ -142,7 +142,7 @@ func TestEjectionReadmitsAfterThreeGoodPulses(t *testing.T) {
 }
 
 func TestEjectionOpensLongerWhenNobodyCame(t *testing.T) {
-	e := newEjection(start)
+	e := newEjection(start, new(DefaultConstants()))
 	var got []time.Duration
 	for at := time.Second; at <= 40*time.Second; at += time.Second {
 		if pulse, _ := e.step(start.Add(at), 0, 0, 0, 1, true); pulse > 0 {
@@ -159,25 +159,25 @@ func TestEjectionOpensLongerWhenNobodyCame(t *testing.T) {
 }
 
 func TestEjectionStuckRequestsAreNoGoodSign(t *testing.T) {
-	e := newEjection(start)
+	e := newEjection(start, new(DefaultConstants()))
 	for at := time.Second; at <= 8*time.Second; at += time.Second {
 		if _, readmit := e.step(start.Add(at), 0, 0, 3, 1, true); readmit {
 			t.Fatal("readmitted although its requests never came back")
 		}
 	}
-	if e.delay != 2*firstDelay {
-		t.Errorf("delay = %v, want it doubled to %v", e.delay, 2*firstDelay)
+	if e.delay != 2*DefaultConstants().FirstDelay {
+		t.Errorf("delay = %v, want it doubled to %v", e.delay, 2*DefaultConstants().FirstDelay)
 	}
 }
 
 func TestEjectionWithoutPulsesNeedsHealthRequests(t *testing.T) {
-	e := newEjection(start)
+	e := newEjection(start, new(DefaultConstants()))
 	for at := time.Second; at <= time.Hour; at += time.Second {
 		if pulse, readmit := e.step(start.Add(at), 0, 0, 0, 1, false); pulse > 0 || readmit {
 			t.Fatalf("pulse %v, readmit %v without a target that can pulse", pulse, readmit)
 		}
 	}
-	for range goodPulses {
+	for range int(DefaultConstants().GoodPulses) {
 		e.probed(start.Add(time.Hour), true)
 	}
 	if _, readmit := e.step(start.Add(time.Hour), 0, 0, 0, 1, false); !readmit {
@@ -270,7 +270,7 @@ func TestKind(t *testing.T) {
 		{"configured", KindRequests, 3000, 10, 0, false, KindRequests},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			k := newKindJudge(test.configured)
+			k := newKindJudge(test.configured, new(DefaultConstants()))
 			var got Kind
 			for range 60 {
 				got = k.judge(test.configured, &tally{inFlight: test.inFlight, completed: test.completed, upgrades: test.upgrades, seconds: 1, timed: test.timed})

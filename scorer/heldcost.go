@@ -32,15 +32,11 @@ type heldCost struct {
 	qq, qh, hh, lq, lh, ll average
 }
 
-// heldMemory is how long heldCost remembers, in seconds: as long as it takes shares
-// to have been different for a while. mostHeldCost bounds its result.
-const (
-	heldMemory   = 60
-	mostHeldCost = 100
-)
+// mostHeldCost bounds its result.
+const mostHeldCost = 100
 
-func newHeldCost() heldCost {
-	a := newAverage(heldMemory)
+func newHeldCost(k *Constants) heldCost {
+	a := newAverage(k.HeldMemory)
 	return heldCost{a, a, a, a, a, a}
 }
 
@@ -55,7 +51,7 @@ func (c *capacity) heldCost(in []Observation, seconds float64) float64 {
 			continue
 		}
 		q, h := in[i].Completed, c.heldBy(&in[i])
-		l := math.Exp(c.states[i].reported().x) * in[i].Capacity * in[i].Utilization
+		l := math.Exp(c.states[i].reported(c.constants).x) * in[i].Capacity * in[i].Utilization
 		qq += q * q
 		qh += q * h
 		hh += h * h

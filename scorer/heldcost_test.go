@@ -24,7 +24,7 @@ func TestHeldCostIsFoundAndNotOverestimated(t *testing.T) {
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
 		perRequest := rapid.Float64Range(0.001, 0.1).Draw(t, "per request")
 		perHeld := perRequest * rapid.SampledFrom([]float64{0, 0.01, 0.1, 1}).Draw(t, "cost")
-		cost := newHeldCost()
+		cost := newHeldCost(new(DefaultConstants()))
 		for range 60 {
 			q, held := 50+100*random.Float64(), 100+400*random.Float64()
 			load := (perRequest*q + perHeld*held) * (1 + 0.05*random.NormFloat64())
@@ -46,7 +46,7 @@ func TestHeldCostOfWhatCannotBeToldApart(t *testing.T) {
 		{"held in proportion to requests", func(q float64) float64 { return 3 * q }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			cost := newHeldCost()
+			cost := newHeldCost(new(DefaultConstants()))
 			for i := range 60 {
 				q := float64(50 + i)
 				cost.sums(q, test.held(q), q*0.02)

@@ -6,7 +6,8 @@ import "math"
 // backend's speed, or long-lived connections, whose time shows only how long
 // clients stay.
 type kindJudge struct {
-	kind Kind
+	constants *Constants
+	kind      Kind
 	// holds is that what is in flight is mostly connections that are held beside the
 	// requests, and shows nothing.
 	holds bool
@@ -22,44 +23,14 @@ type kindJudge struct {
 	completed float64
 }
 
-const (
-	// longLived and shortLived are mean times in flight, in seconds, at which a
-	// pool is taken for one of connections and again for one of requests.
-	longLived  = 20
-	shortLived = 10
-	// longWait and shortWait are the mean times in flight, in seconds, at which
-	// work that may be connections is taken for such, and again for requests. Envoy
-	// does not tell its WebSockets from its requests; two thousand of them beside
-	// requests of 20 ms, nothing reported, had trimtab make p99 32 times what
-	// configured weights give where those were right.
-	longWait  = 1
-	shortWait = 0.5
-	// upgradeShare is the share of work that becomes a stream which makes a pool
-	// one of connections. Response times tell requests from streams; where a
-	// proxy has none, blindUpgradeShare is enough: a page of twenty requests and
-	// one socket.
-	upgradeShare      = 0.5
-	blindUpgradeShare = 0.02
-	// holdShare is the share of work that becomes a stream, and mostHeld that of what
-	// is in flight which response times do not account for, that make a pool one which
-	// holds connections beside requests: a thousandth that stays for five minutes is
-	// more than all the others that stay for 0.1 s.
-	holdShare = 0.001
-	mostHeld  = 0.5
-	// kindLeast is how many completions must have been seen before a pool
-	// counts as one of requests.
-	kindLeast = 20
-	// kindMemory is the judge's memory in seconds, refillMemory that of how many
-	// connections come: they come in bursts.
-	kindMemory   = 30
-	refillMemory = 5
-)
-
-func newKindJudge(configured Kind) kindJudge {
+func newKindJudge(configured Kind, k *Constants) kindJudge {
 	if configured == "" {
 		configured = KindAuto
 	}
-	return kindJudge{kind: configured, pace: newPace(kindMemory), upgrades: newPace(kindMemory), handled: newPace(kindMemory), refill: newPace(refillMemory)}
+	return kindJudge{
+		constants: k, kind: configured, pace: newPace(k.KindMemory), upgrades: newPace(k.KindMemory),
+		handled: newPace(k.KindMemory), refill: newPace(k.RefillMemory),
+	}
 }
 
 // recall starts from what a predecessor had found, unless it is configured.
@@ -87,20 +58,21 @@ func (k *kindJudge) judge(configured Kind, t *tally) Kind {
 	// a pool that fills up there may be more of the first.
 	streams := k.upgrades.add(upgrades, max(t.completed, upgrades), t.seconds)
 	held := 1 - k.handled.add(t.handled, t.inFlight, t.seconds)
-	many := upgradeShare
+	c := k.constants
+	many := c.UpgradeShare
 	if !t.timed {
-		many = blindUpgradeShare
+		many = c.BlindUpgradeShare
 	}
 	switch {
 	case configured == KindRequests || configured == KindConnections:
-	case stay > longLived || streams > many:
+	case stay > c.LongLived || streams > many:
 		k.kind = KindConnections
-	case (k.kind != KindConnections || stay < shortLived) && k.completed >= kindLeast && streams <= many/2:
+	case (k.kind != KindConnections || stay < c.ShortLived) && k.completed >= c.KindLeast && streams <= many/2:
 		k.kind = KindRequests
 	}
 	if configured != KindRequests {
-		k.holds = t.timed && held > mostHeld && (streams > holdShare || k.holds && streams > holdShare/2)
-		k.waits = !t.told && (stay > longWait || k.waits && stay > shortWait)
+		k.holds = t.timed && held > c.MostHeld && (streams > c.HoldShare || k.holds && streams > c.HoldShare/2)
+		k.waits = !t.told && (stay > c.LongWait || k.waits && stay > c.LongWait/2)
 	}
 	return k.kind
 }

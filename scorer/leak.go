@@ -1,6 +1,6 @@
 package scorer
 
-// The leak is by how much slower than the pool a backend may answer before it
+// leakFor is the leak under an algorithm: by how much slower than the pool a backend may answer before it
 // loses more weight, as a share of the log capacity that it has lost already:
 // expected completions are in-flight over the pool's pace times e^(leak·x).
 //
@@ -14,14 +14,9 @@ package scorer
 // An algorithm that draws by weight has no such safety. random(2) with one
 // server of five at half speed: p99 1.05 of the known capacities with 0.2, 1.07
 // with 0.1.
-const (
-	defaultLeak          = 0.2
-	leastConnectionsLeak = 0
-)
-
-func leakFor(a Algorithm) float64 {
+func (k *Constants) leakFor(a Algorithm) float64 {
 	if a == LeastConnections {
-		return leastConnectionsLeak
+		return 0
 	}
-	return defaultLeak
+	return k.Leak
 }

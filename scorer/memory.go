@@ -96,29 +96,29 @@ func (p *Pool) Recall(memory Memory, now time.Time) {
 	}
 	// Who failed long ago may be well, and a pool that is mostly out is none.
 	allowed := max(1, int(p.config.Limits.MaxEjected*float64(len(memory.Backends))))
-	forgiven := age > 2*maxDelay.Seconds() || ejected > allowed || ejected == len(memory.Backends)
+	forgiven := age > 2*p.constants.MaxDelay.Seconds() || ejected > allowed || ejected == len(memory.Backends)
 	for name, r := range memory.Backends {
 		if forgiven {
 			r.Ejected = nil
 		}
-		if r.sane(age) {
+		if r.sane(age, p.constants) {
 			p.memory[name] = r
 		}
 	}
 	p.capacity.memory, p.capacity.recalled = p.memory, now
 	p.goals.recall(p.memory)
 	for _, m := range p.members {
-		m.recall(p.memory, now)
+		m.recall(p.memory, now, p.constants)
 	}
 }
 
 // sane bounds what a file may say, and widens estimates by the time since; it
 // returns false for what no pool has noted.
-func (r *Remembered) sane(age float64) bool {
+func (r *Remembered) sane(age float64, k *Constants) bool {
 	if !(r.Weight >= 0) || math.IsInf(r.Weight, 0) || !isNumber(r.Log) || !isNumber(r.Deviation) || !isNumber(r.Excess) {
 		return false
 	}
-	r.Log, r.Deviation = clampLog(r.Log, maxLog), widened(r.Deviation, latencyDrift, age)
+	r.Log, r.Deviation = clampLog(r.Log, maxLog), k.widened(r.Deviation, k.LatencyDrift, age)
 	if r.Held != nil && !isNumber(*r.Held) {
 		r.Held = nil
 	}
@@ -132,7 +132,7 @@ func (r *Remembered) sane(age float64) bool {
 	if r.Report != nil {
 		r.Report = &RememberedReport{
 			Log:       clampLog(r.Report.Log, 2*maxLog),
-			Deviation: widened(r.Report.Deviation, reportDrift, age), Doubted: r.Report.Doubted,
+			Deviation: k.widened(r.Report.Deviation, k.ReportDrift, age), Doubted: r.Report.Doubted,
 		}
 	}
 	return true
@@ -141,8 +141,8 @@ func (r *Remembered) sane(age float64) bool {
 func clampLog(x, limit float64) float64 { return min(max(x, -limit), limit) }
 
 // widened is a standard deviation after some seconds of drift.
-func widened(deviation, drift, seconds float64) float64 {
-	return math.Sqrt(min(deviation*deviation+drift*drift*seconds, firstVariance))
+func (k *Constants) widened(deviation, drift, seconds float64) float64 {
+	return math.Sqrt(min(deviation*deviation+drift*drift*seconds, k.firstVariance()))
 }
 
 // remember notes what is known of a backend's capacity.
@@ -155,20 +155,20 @@ func (s *capacityState) remember(r *Remembered) {
 
 // recall goes on from what was known. What reports have shown counts as said at
 // the time of the recall: the backend has some time to say it again.
-func (s *capacityState) recall(r *Remembered, now time.Time) {
+func (s *capacityState) recall(r *Remembered, now time.Time, k *Constants) {
 	if r.Deviation > 0 {
 		s.latency.x, s.latency.v = r.Log, r.Deviation*r.Deviation
 	}
 	if r.Report != nil {
 		s.report = &reportState{
-			filter: newFilter(r.Report.Log, reportDrift, 0), last: now, doubted: r.Report.Doubted,
+			filter: newFilter(r.Report.Log, k.ReportDrift, 0, k), last: now, doubted: r.Report.Doubted,
 		}
 		s.report.v = r.Report.Deviation * r.Report.Deviation
 	}
 }
 
 // recall makes a new member what it was before.
-func (m *member) recall(memory map[string]Remembered, now time.Time) {
+func (m *member) recall(memory map[string]Remembered, now time.Time, k *Constants) {
 	r, ok := memory[m.Name]
 	if !ok {
 		return
@@ -180,9 +180,9 @@ func (m *member) recall(memory map[string]Remembered, now time.Time) {
 	if r.Ejected == nil || m.pin > 0 {
 		return
 	}
-	delay := time.Duration(min(max(r.Ejected.DelaySeconds, firstDelay.Seconds()), maxDelay.Seconds()) * float64(time.Second))
+	delay := time.Duration(min(max(r.Ejected.DelaySeconds, k.FirstDelay.Seconds()), k.MaxDelay.Seconds()) * float64(time.Second))
 	m.ejection = &ejection{
-		delay: delay, pulse: firstPulse, next: now.Add(delay),
+		constants: k, delay: delay, pulse: k.FirstPulse, next: now.Add(delay),
 		failed: r.Ejected.Failed, rest: r.Ejected.Rest,
 	}
 }

@@ -184,6 +184,7 @@ func TestDryRunByOrder(t *testing.T) {
 func TestWhatWasFoundStaysUntilMoreIsKnown(t *testing.T) {
 	r := newRig(t, Config{}, equalBackends(2)...)
 	r.pool.Applied("t", InForce{Origin: "haproxy:a", Algorithm: LeastConnections, Shares: []Share{{Backend: "s0", Weight: 180}, {Backend: "s1", Weight: 60}}})
+	patience := int(DefaultConstants().Patience)
 	for i := range 2 * patience {
 		r.step(nil)
 		ratio := r.decision("s0").Weight / r.decision("s1").Weight
@@ -310,7 +311,7 @@ func TestOrdersHoldWhileABackendIsDown(t *testing.T) {
 		state  State
 		weight float64
 	}{
-		"s0": {StateDraining, 0}, "s1": {StateDown, 0.2}, "s2": {StateDown, 0}, "s3": {StateDown, slowStartFirst},
+		"s0": {StateDraining, 0}, "s1": {StateDown, 0.2}, "s2": {StateDown, 0}, "s3": {StateDown, DefaultConstants().SlowStartFirst},
 	} {
 		if d := r.decision(name); d.State != want.state || d.Weight != want.weight {
 			t.Errorf("%s: %v with %v, want %v with %v", name, d.State, d.Weight, want.state, want.weight)

@@ -12,10 +12,12 @@ import (
 // Pool decides for one pool of backends. One goroutine owns it: no method may
 // run concurrently with another.
 type Pool struct {
-	config  Config
-	members []*member // sorted by name
-	byName  map[string]*member
-	targets []poolTarget
+	config Config
+	// constants are config.Constants.
+	constants *Constants
+	members   []*member // sorted by name
+	byName    map[string]*member
+	targets   []poolTarget
 
 	kind     kindJudge
 	maker    scoreMaker
@@ -126,11 +128,12 @@ func New(config Config) (*Pool, error) {
 	if err := config.check(); err != nil {
 		return nil, fmt.Errorf("pool %s: %w", config.Name, err)
 	}
+	k := config.Constants
 	p := &Pool{
-		config: config, byName: map[string]*member{},
-		kind:     newKindJudge(config.Kind),
+		config: config, constants: k, byName: map[string]*member{},
+		kind:     newKindJudge(config.Kind, k),
 		maker:    newScoreMaker(config.Score.Coefficients),
-		capacity: newCapacity(), goals: newConnections(), static: &static{},
+		capacity: newCapacity(k), goals: newConnections(k), static: &static{},
 		other: newOther(config.Law),
 	}
 	p.capacity.wary = !config.Trust
@@ -153,7 +156,7 @@ func (p *Pool) SetBackends(backends []Backend) {
 		if m == nil {
 			m = p.newMember()
 			m.Name = b.Name
-			m.recall(p.memory, p.recalled)
+			m.recall(p.memory, p.recalled, p.constants)
 		}
 		m.Backend, m.found = b, b.Condition
 		m.obey(&p.orders)
@@ -276,6 +279,11 @@ func (c Config) withDefaults() Config {
 	if len(c.Score.Coefficients) == 0 {
 		c.Score.Coefficients = score.Coefficients
 	}
+	constants := DefaultConstants()
+	if c.Constants != nil {
+		constants = *c.Constants // nobody changes them while they are used
+	}
+	c.Constants = &constants
 	return c
 }
 
@@ -311,5 +319,5 @@ func (c Config) check() error {
 			return fmt.Errorf("score %s %v: must not be negative", name, k)
 		}
 	}
-	return nil
+	return c.Constants.check()
 }

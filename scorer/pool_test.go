@@ -476,8 +476,8 @@ func TestDownAndDraining(t *testing.T) {
 	if got := r.decision("s2").Weight; got != 0 {
 		t.Errorf("draining weight %v", got)
 	}
-	if got := r.decision("s1").Weight; got != slowStartFirst {
-		t.Errorf("a server that is down returns with %v, want slow start's first %v", got, slowStartFirst)
+	if got := r.decision("s1").Weight; got != DefaultConstants().SlowStartFirst {
+		t.Errorf("a server that is down returns with %v, want slow start's first %v", got, DefaultConstants().SlowStartFirst)
 	}
 }
 

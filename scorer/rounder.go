@@ -6,16 +6,6 @@ import (
 )
 
 const (
-	// equalWidth is the ratio, as a logarithm, below which weights are made
-	// exactly equal. leastconn breaks ties by weight: on equal machines 256
-	// against 250 gives max/mean utilization 1.11 instead of 1.00.
-	equalWidth = 0.08
-	// equalWidthLeastRequest is wider because Envoy changes to a worse
-	// algorithm as soon as any two weights differ.
-	equalWidthLeastRequest = 0.15
-	// equalKeep is how far a group's mean may be from the value that most of
-	// its members have before the whole group moves.
-	equalKeep = 0.03
 	// The largest weight is set to one part of the range and left alone between
 	// two others. It stays away from the top: HAProxy's leastconn divides
 	// integers, and with one request in flight all weights from 171 to 256 are
@@ -36,6 +26,8 @@ type RounderConfig struct {
 	// Exponent turns shares into weights where a data plane does not share in
 	// proportion to them: weight = share^Exponent. 0 means 1.
 	Exponent float64
+	// Constants say what is near enough to be made equal; nil is [DefaultConstants].
+	Constants *Constants
 }
 
 // Rounder turns plans into one target's integers, with as few changes as
@@ -43,8 +35,9 @@ type RounderConfig struct {
 // no longer fits, and a plan that differs from the last one by a common factor
 // changes nothing. One goroutine owns a Rounder.
 type Rounder struct {
-	max      int
-	exponent float64
+	constants *Constants
+	max       int
+	exponent  float64
 	// unit is the weight of a logarithm of 0.
 	unit  float64
 	held  map[string]heldWeight
@@ -77,7 +70,10 @@ func NewRounder(config RounderConfig) *Rounder {
 	if config.Exponent == 0 {
 		config.Exponent = 1
 	}
-	return &Rounder{max: config.Max, exponent: config.Exponent, held: map[string]heldWeight{}}
+	if config.Constants == nil {
+		config.Constants = new(DefaultConstants())
+	}
+	return &Rounder{constants: config.Constants, max: config.Max, exponent: config.Exponent, held: map[string]heldWeight{}}
 }
 
 // Adopt starts from the weights that the target has already, so that a plan
@@ -194,9 +190,9 @@ func (r *Rounder) takeAsIs() {
 }
 
 func (r *Rounder) makeEqual(algorithm Algorithm) {
-	width := equalWidth
+	width := r.constants.EqualWidth
 	if algorithm == LeastRequest {
-		width = equalWidthLeastRequest
+		width = r.constants.EqualWidthLeastRequest
 	}
 	slices.SortFunc(r.items, func(a, b roundItem) int {
 		switch {
@@ -216,7 +212,7 @@ func (r *Rounder) makeEqual(algorithm Algorithm) {
 		}
 		group := r.items[start:end]
 		value := sum / float64(len(group))
-		if kept, ok := mostCommon(group); ok && math.Abs(kept-value) <= equalKeep {
+		if kept, ok := mostCommon(group); ok && math.Abs(kept-value) <= r.constants.EqualKeep {
 			value = kept
 		}
 		for i := range group {

@@ -78,7 +78,7 @@ func TestRounderIsTrueToThePlan(t *testing.T) {
 					wanted := math.Log(weights[i] / weights[j])
 					given := math.Log(got.Shares[i] / got.Shares[j])
 					// Two groups' widths at most, and the integers' own step.
-					slack := equalWidth + equalKeep*2 + 0.5/float64(got.Weights[i]) + 0.5/float64(got.Weights[j]) + 0.01
+					slack := r.constants.EqualWidth + r.constants.EqualKeep*2 + 0.5/float64(got.Weights[i]) + 0.5/float64(got.Weights[j]) + 0.01
 					if math.Abs(wanted-given) > slack {
 						t.Fatalf("plan %v: %v against %v wanted %.3f, given %.3f", weights, weights[i], weights[j], wanted, given)
 					}

@@ -182,7 +182,7 @@ func TestScores(t *testing.T) {
 }
 
 func TestDearConnectionsLeaveRoom(t *testing.T) {
-	law := newConnections()
+	law := newConnections(new(DefaultConstants()))
 	in := []Observation{
 		{Backend: "a", Capacity: 4, InService: true, InFlight: 100, Utilization: 0.75}, // a core is pinned
 		{Backend: "b", Capacity: 4, InService: true, InFlight: 100, Utilization: 0.5},

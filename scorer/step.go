@@ -26,7 +26,7 @@ func (p *Pool) Step(now time.Time) Plan {
 	traffic := p.traffic()
 	observations := p.observe(now, traffic)
 	weights := p.choice.law.Weights(now, observations)
-	p.panics = panicking(t.usable(), t.all)
+	p.panics = panicking(t.usable(), t.all, p.constants.Panic)
 	if p.frozen() && !first {
 		p.keep()
 	} else {
@@ -35,7 +35,7 @@ func (p *Pool) Step(now time.Time) Plan {
 		p.share(now, seconds, first || (p.wasDry && p.mode() != DryRun))
 	}
 	p.wasDry = p.mode() == DryRun
-	if p.seq > patience {
+	if float64(p.seq) > p.constants.Patience {
 		p.memory = nil // whoever comes now is another one of the same name
 	}
 	return p.plan(now)
@@ -77,7 +77,7 @@ func (p *Pool) gather(now time.Time, seconds float64, first bool) tally {
 		m.age = m.signals.age(now)
 		m.fresh = m.age >= 0 && m.age <= p.config.Limits.StaleAfter
 		m.kept = m.recalled && m.age < 0 && now.Sub(p.recalled) <= p.config.Limits.StaleAfter
-		m.failures.add(m.now.completed, m.now.failed, p.fading.over(m.now.seconds))
+		m.failures.add(m.now.completed, m.now.failed, p.fading.over(m.now.seconds, p.constants))
 		m.score(&p.maker, seconds)
 		m.note = reason{}
 		if m.ejection != nil && m.Condition == Up && !p.frozen() {
@@ -193,17 +193,17 @@ func (p *Pool) judgeThin(kind Kind, leastConnections bool, serving, proxies int)
 		return
 	}
 	each := inFlight / float64(serving*proxies)
-	p.thin = each < 0.9 || (p.thin && each < 1.1)
+	p.thin = each < p.constants.ThinBelow || (p.thin && each < p.constants.ThinUntil)
 }
 
 // leak is the mean over the targets: one pool may steer several algorithms.
 func (p *Pool) leak() float64 {
 	if len(p.targets) == 0 {
-		return defaultLeak
+		return p.constants.Leak
 	}
 	var sum float64
 	for i := range p.targets {
-		sum += leakFor(p.targets[i].inForce.Algorithm)
+		sum += p.constants.leakFor(p.targets[i].inForce.Algorithm)
 	}
 	return sum / float64(len(p.targets))
 }
