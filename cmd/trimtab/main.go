@@ -54,6 +54,7 @@ type commands struct {
 	Check  checkCommand  `cmd:"" help:"Validate a configuration file and print what it means."`
 	Status statusCommand `cmd:"" help:"Show what a running trimtab does and why."`
 	Events eventsCommand `cmd:"" help:"Show what happened, and with -f what happens."`
+	Advise adviseCommand `cmd:"" help:"Say which balancing algorithm fits a pool, from what was seen of it."`
 	Record recordCommand `cmd:"" help:"Record what a pool is told and decides, for replay."`
 	Replay replayCommand `cmd:"" help:"Show what another law, or other settings, would have decided on a recording."`
 

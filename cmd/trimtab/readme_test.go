@@ -58,7 +58,7 @@ func TestReadmeCommandsRun(t *testing.T) {
 			switch args[1] {
 			case "run": // runs already, by start
 				continue
-			case "status", "drain", "undrain", "pin", "freeze", "dry-run", "events", "record":
+			case "status", "drain", "undrain", "pin", "freeze", "dry-run", "events", "record", "advise":
 				args = append(args, "--addr", r.addr)
 			case "attach":
 				if args[len(args)-1] == "--apply" {

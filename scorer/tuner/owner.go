@@ -74,6 +74,8 @@ func (o *owner) run(ctx context.Context) {
 			o.setBackends(b)
 		case c := <-o.Tuner.taps:
 			o.model.change(c)
+		case answer := <-o.queries:
+			answer <- o.model.pool.Learned()
 		case r := <-o.Tuner.probed:
 			o.probed(r)
 		case r := <-o.results:

@@ -93,6 +93,7 @@ type Tuner struct {
 	commands chan command
 	probed   chan probed
 	taps     chan tapChange
+	queries  chan chan<- scorer.Learned
 	probes   *probes       // nil without a prober
 	ended    chan struct{} // closed when the owner has ended
 	inputs   []*input
@@ -122,6 +123,7 @@ func New(options Options) *Tuner {
 		commands: make(chan command),
 		probed:   make(chan probed),
 		taps:     make(chan tapChange),
+		queries:  make(chan chan<- scorer.Learned),
 		ended:    make(chan struct{}),
 	}
 	if options.Prober != nil {

@@ -45,7 +45,7 @@ func TestConnectionsSpreadAsOnRealProxies(t *testing.T) {
 	})
 	s.Warmup = 15 * time.Second
 	for _, p := range []Proxy{{Kind: KindHAProxy}, {Kind: KindEnvoy, Algorithm: scorer.LeastRequest}} {
-		r, err := Run(&s, p, 1, Static{1, 1, 1, 1, 1, 1})
+		r, err := alone(&s, p, 1, Static{1, 1, 1, 1, 1, 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,8 +62,8 @@ func TestMessagesShareACore(t *testing.T) {
 	const clients, every, load = 600, 10 * time.Second, 0.5
 	work := seconds(load * every.Seconds() / clients)
 	s := sockets(30*time.Minute, pool(1), Sockets{
-		Clients: clients, Message: Message{Every: every, Demand: Exponential(work)}, Lifetime: ExponentialSpan(time.Minute),
-		Reconnect: UniformSpan(0, 0),
+		Clients: clients, Message: Message{Every: every, Demand: exponential(work)}, Lifetime: ExponentialSpan(time.Minute),
+		Reconnect: uniformSpan(0, 0),
 	})
 	r := must(t, s, scorer.LeastConnections, 1, Static{1})
 	want := work.Seconds() / (1 - load)
@@ -77,7 +77,7 @@ func TestMessagesShareACore(t *testing.T) {
 
 func TestClientsComeBackAfterARestart(t *testing.T) {
 	s := sockets(time.Minute, pool(4, 4), Sockets{
-		Clients: 1000, ConnectOver: 5 * time.Second, Reconnect: UniformSpan(time.Second, 3*time.Second),
+		Clients: 1000, ConnectOver: 5 * time.Second, Reconnect: uniformSpan(time.Second, 3*time.Second),
 	})
 	s.Backends[0].Condition = during(20*time.Second, 30*time.Second, func(c *Condition) { c.Killed = true })
 	rec := &recorder{Static: Static{1, 1}}
@@ -98,7 +98,7 @@ func TestClientsComeBackAfterARestart(t *testing.T) {
 }
 
 func TestConnectionsThatAreNotToBeHad(t *testing.T) {
-	group := Sockets{Clients: 10, Reconnect: UniformSpan(time.Second, time.Second)}
+	group := Sockets{Clients: 10, Reconnect: uniformSpan(time.Second, time.Second)}
 	s := sockets(10*time.Second+time.Millisecond, pool(4), group)
 	if r := must(t, s, scorer.LeastConnections, 1, Static{0}); r.Refused != 110 || r.Failed != 110 || r.Requests != 110 {
 		t.Errorf("%+v, want each client refused at 0, 1, … 10 s", r)
@@ -112,8 +112,8 @@ func TestConnectionsThatAreNotToBeHad(t *testing.T) {
 
 func TestDearClientsCostMore(t *testing.T) {
 	s := sockets(time.Minute, pool(4, 4), Sockets{
-		Clients: 100, Message: Message{Every: time.Second, Demand: Constant(2 * time.Millisecond)},
-		Dear: 1, DearMessage: Message{Every: time.Second, Demand: Constant(time.Second)},
+		Clients: 100, Message: Message{Every: time.Second, Demand: constant(2 * time.Millisecond)},
+		Dear: 1, DearMessage: Message{Every: time.Second, Demand: constant(time.Second)},
 	})
 	s.Reports = &Reports{}
 	rec := &recorder{Static: Static{1, 1}}
@@ -138,7 +138,7 @@ func TestDearClientsCostMore(t *testing.T) {
 func TestClientsAreTheSameForAllPolicies(t *testing.T) {
 	s := sockets(time.Minute, pool(4, 4), Sockets{
 		Clients: 200, ConnectOver: 10 * time.Second, Lifetime: ExponentialSpan(5 * time.Second),
-		Reconnect: ExponentialSpan(time.Second), Message: Message{Every: time.Second, Demand: Exponential(time.Millisecond)},
+		Reconnect: ExponentialSpan(time.Second), Message: Message{Every: time.Second, Demand: exponential(time.Millisecond)},
 	})
 	a := must(t, s, scorer.LeastConnections, 1, Static{1, 1})
 	b := must(t, s, scorer.RoundRobin, 1, Static{9, 1})
@@ -150,7 +150,7 @@ func TestClientsAreTheSameForAllPolicies(t *testing.T) {
 func TestPoolOfConnections(t *testing.T) {
 	s := sockets(2*time.Minute, pool(4, 4), Sockets{
 		Clients: 400, ConnectOver: 10 * time.Second, Lifetime: ExponentialSpan(time.Minute),
-		Reconnect: ExponentialSpan(time.Second), Message: Message{Every: time.Second, Demand: Exponential(time.Millisecond)},
+		Reconnect: ExponentialSpan(time.Second), Message: Message{Every: time.Second, Demand: exponential(time.Millisecond)},
 	})
 	s.Reports = DefaultReports()
 	for _, p := range []Proxy{{Kind: KindHAProxy}, {Kind: KindEnvoy, Algorithm: scorer.LeastRequest}} {
@@ -161,7 +161,7 @@ func TestPoolOfConnections(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := Run(&s, p, 1, c)
+		r, err := alone(&s, p, 1, c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func TestPoolOfConnections(t *testing.T) {
 // Clients that come back at once must not stop the clock while nobody is there.
 func TestReconnectAtOnce(t *testing.T) {
 	s := sockets(5*time.Second, pool(4), Sockets{
-		Clients: 3, Reconnect: UniformSpan(0, 0), Message: Message{Every: time.Second, Demand: Constant(time.Millisecond)},
+		Clients: 3, Reconnect: uniformSpan(0, 0), Message: Message{Every: time.Second, Demand: constant(time.Millisecond)},
 	})
 	s.Backends[0].Condition = during(time.Second, 2*time.Second, func(c *Condition) { c.Absent = true })
 	r := must(t, s, scorer.LeastConnections, 1, Static{1})

@@ -47,11 +47,11 @@ func TestEverythingEnds(t *testing.T) {
 		cores := rapid.SliceOfN(rapid.Float64Range(0.5, 8), 1, 4).Draw(t, "cores")
 		s := short(10*time.Second, rapid.IntRange(1, 3).Draw(t, "proxies"), rapid.Float64Range(0.1, 1).Draw(t, "load"), pool(cores...))
 		s.Timeout = time.Second
-		s.Demand = WithWait(Exponential(meanWork), 100*time.Millisecond, 0.3)
+		s.Demand = withWait(exponential(meanWork), 100*time.Millisecond, 0.3)
 		s.Reports = &Reports{Period: 400 * time.Millisecond, Noise: 0.1, Missing: 0.1}
 		s.Sockets = []Sockets{{
 			Clients: 50, Lifetime: ExponentialSpan(3 * time.Second), Reconnect: ExponentialSpan(time.Second),
-			Message: Message{Every: 300 * time.Millisecond, Demand: WithWait(Exponential(meanWork), 50*time.Millisecond, 0.5)},
+			Message: Message{Every: 300 * time.Millisecond, Demand: withWait(exponential(meanWork), 50*time.Millisecond, 0.5)},
 		}}
 		for i := range s.Backends {
 			var changes []Change

@@ -3,6 +3,7 @@ package simulate
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ func short(duration time.Duration, proxies int, load float64, backends []Backend
 
 func must(t *testing.T, s Scenario, a scorer.Algorithm, seed uint64, c Controller) Result {
 	t.Helper()
-	r, err := Run(&s, Proxy{Algorithm: a}, seed, c)
+	r, err := alone(&s, Proxy{Algorithm: a}, seed, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,12 +33,12 @@ func must(t *testing.T, s Scenario, a scorer.Algorithm, seed uint64, c Controlle
 // M/M/1, work / (1 - load).
 func TestMeanOfOneCore(t *testing.T) {
 	demands := map[string]Demand{
-		"exponential": Exponential(meanWork),
-		"constant":    Constant(meanWork),
-		"shifted":     ShiftedExponential(meanWork/2, meanWork/2),
-		"log-normal":  LogNormal(meanWork, 1),
-		"pareto":      Pareto(meanWork/3, 1.5*1.5),
-		"mix":         Mix(Constant(meanWork/2), Exponential(3*meanWork), 0.1),
+		"exponential": exponential(meanWork),
+		"constant":    constant(meanWork),
+		"shifted":     shiftedExponential(meanWork/2, meanWork/2),
+		"log-normal":  logNormal(meanWork, 1),
+		"pareto":      pareto(meanWork/3, 1.5*1.5),
+		"mix":         mix(constant(meanWork/2), exponential(3*meanWork), 0.1),
 	}
 	for name, demand := range demands {
 		t.Run(name, func(t *testing.T) {
@@ -74,7 +75,7 @@ func TestWorkIsConserved(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cores := rapid.SliceOfN(rapid.Float64Range(0.5, 8), 1, 6).Draw(t, "cores")
 		s := short(5*time.Second, rapid.IntRange(1, 4).Draw(t, "proxies"), rapid.Float64Range(0.1, 1.3).Draw(t, "load"), pool(cores...))
-		s.Demand = WithWait(Exponential(meanWork), 100*time.Millisecond, 0.3)
+		s.Demand = withWait(exponential(meanWork), 100*time.Millisecond, 0.3)
 		for i := range s.Backends {
 			taken := rapid.Float64Range(0, s.Backends[i].Cores/2).Draw(t, "taken")
 			s.Backends[i].Condition = during(time.Second, 3*time.Second, func(c *Condition) { c.Taken = taken })
@@ -112,7 +113,7 @@ func TestWorkIsConserved(t *testing.T) {
 
 func TestLoadIsWhatWasAsked(t *testing.T) {
 	s := short(10*time.Minute, 1, 0, unequal())
-	s.Load = Steps(Point{0, 0.2}, Point{5 * time.Minute, 0.8})
+	s.Load = step(0.2, 5*time.Minute, 0.8)
 	trace := newTrace(&s, 1)
 	var work [2]float64
 	for _, r := range trace {
@@ -222,34 +223,32 @@ func TestBadScenarios(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := short(time.Second, 1, 0.5, pool(1, 1)).with(change)
-			if _, err := Run(&s, Proxy{Algorithm: scorer.Random}, 1, Static{1, 1}); err == nil {
+			if _, err := alone(&s, Proxy{Algorithm: scorer.Random}, 1, Static{1, 1}); err == nil {
 				t.Error("no error")
 			}
 		})
 	}
 	s := short(time.Second, 1, 0.5, pool(1))
-	if _, err := Run(&s, Proxy{Algorithm: "first"}, 1, Static{1}); err == nil {
+	if _, err := alone(&s, Proxy{Algorithm: "first"}, 1, Static{1}); err == nil {
 		t.Error("no error for an algorithm that is not simulated")
 	}
 }
 
 // With the real scorer in the loop, and reports.
 func BenchmarkRunWithScorer(b *testing.B) {
-	for _, name := range []string{"hetero", "hetero-K4", "two"} {
+	for _, s := range []Scenario{
+		scenario("hetero", 1, 0.7, unequal()), scenario("hetero-K4", 4, 0.7, unequal()), scenario("two", 2, 0.7, pool(4, 4)),
+	} {
 		for _, p := range []Proxy{{Kind: KindHAProxy}, {Kind: KindEnvoy, Algorithm: scorer.LeastRequest}} {
-			b.Run(fmt.Sprintf("%s/%s", name, p), func(b *testing.B) {
-				scenarios, err := Named(name)
-				if err != nil {
-					b.Fatal(err)
-				}
-				s, p := &scenarios[0], p.withDefaults()
-				trace := newTrace(s, 1)
+			b.Run(fmt.Sprintf("%s/%s", s.Name, p), func(b *testing.B) {
+				p := p.withDefaults()
+				trace := newTrace(&s, 1)
 				for b.Loop() {
-					c, err := Trimtab().Policy().New(Setup{Scenario: s, Proxy: p})
+					c, err := Trimtab().Policy().New(Setup{Scenario: &s, Proxy: p})
 					if err != nil {
 						b.Fatal(err)
 					}
-					if _, err := (&run{scenario: s, seed: 1, by: []steered{{p, c}}, trace: trace}).do(); err != nil {
+					if _, err := (&run{scenario: &s, seed: 1, by: []steered{{p, c}}, trace: trace}).do(); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -260,19 +259,18 @@ func BenchmarkRunWithScorer(b *testing.B) {
 }
 
 func BenchmarkRun(b *testing.B) {
-	for _, name := range []string{"hetero", "hundred-K16"} {
+	hundred := pool(append(slices.Repeat([]float64{2}, 50), slices.Repeat([]float64{4}, 50)...)...)
+	for _, s := range []Scenario{
+		scenario("hetero", 1, 0.7, unequal()),
+		scenario("hundred-K16", 16, 0.7, hundred).with(func(s *Scenario) { s.Demand = exponential(80 * time.Millisecond) }),
+	} {
 		for _, a := range Algorithms() {
-			b.Run(fmt.Sprintf("%s/%s", name, a), func(b *testing.B) {
-				scenarios, err := Named(name)
-				if err != nil {
-					b.Fatal(err)
-				}
-				s := &scenarios[0]
+			b.Run(fmt.Sprintf("%s/%s", s.Name, a), func(b *testing.B) {
 				s.Duration = 90 * time.Second
-				trace := newTrace(s, 1)
+				trace := newTrace(&s, 1)
 				events := 0
 				for b.Loop() {
-					r, err := (&run{scenario: s, seed: 1, by: []steered{{Proxy{Algorithm: a}, Static(s.OracleWeights())}}, trace: trace}).do()
+					r, err := (&run{scenario: &s, seed: 1, by: []steered{{Proxy{Algorithm: a}, Static(s.OracleWeights())}}, trace: trace}).do()
 					if err != nil {
 						b.Fatal(err)
 					}

@@ -102,7 +102,7 @@ func TestWorkersCostLittle(t *testing.T) {
 	s := short(4*time.Minute, 1, 0.7, unequal())
 	s.Warmup = 10 * time.Second
 	p99 := func(workers int) float64 {
-		r, err := Run(&s, Proxy{Kind: KindEnvoy, Algorithm: scorer.LeastRequest, Workers: workers}, 1, Static{256, 256, 128, 128, 64})
+		r, err := alone(&s, Proxy{Kind: KindEnvoy, Algorithm: scorer.LeastRequest, Workers: workers}, 1, Static{256, 256, 128, 128, 64})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,7 +37,7 @@ func TestShareOfErrors(t *testing.T) {
 func TestHangingFailsAfterTheTimeout(t *testing.T) {
 	s := short(40*time.Second, 1, 0.5, pool(4, 4))
 	s.Timeout = 5 * time.Second
-	s.Demand = WithWait(s.Demand, time.Second, 0.5)
+	s.Demand = withWait(s.Demand, time.Second, 0.5)
 	s.Backends[0].Condition = during(20*time.Second, 30*time.Second, func(c *Condition) { c.Hanging = true })
 	rec := &recorder{Static: Static{1, 1}}
 	r := must(t, s, scorer.RoundRobin, 1, rec)
@@ -57,7 +57,7 @@ func TestHangingFailsAfterTheTimeout(t *testing.T) {
 
 func TestKilledLosesAllThatItHas(t *testing.T) {
 	s := short(40*time.Second, 1, 0.5, pool(4, 4))
-	s.Demand = WithWait(Constant(meanWork), 10*time.Second, 1)
+	s.Demand = withWait(constant(meanWork), 10*time.Second, 1)
 	s.Backends[0].Condition = during(20*time.Second, 25*time.Second, func(c *Condition) { c.Killed = true })
 	rec := &recorder{Static: Static{1, 1}}
 	r := must(t, s, scorer.RoundRobin, 1, rec)
@@ -72,7 +72,7 @@ func TestKilledLosesAllThatItHas(t *testing.T) {
 
 func TestAbsentIsNoMemberAndFinishesWhatItHas(t *testing.T) {
 	s := short(40*time.Second, 1, 0.5, pool(4, 4))
-	s.Demand = WithWait(Constant(meanWork), time.Second, 1)
+	s.Demand = withWait(constant(meanWork), time.Second, 1)
 	s.Backends[0].Condition = during(20*time.Second, 30*time.Second, func(c *Condition) { c.Absent = true })
 	rec := &recorder{Static: Static{1, 1}}
 	r := must(t, s, scorer.LeastConnections, 1, rec)
@@ -109,7 +109,7 @@ func TestAbsentBackendIsUnknownToThePool(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Run(&s, p, 1, c); err != nil {
+		if _, err := alone(&s, p, 1, c); err != nil {
 			t.Fatal(err)
 		}
 		got := []int{sizes[5], sizes[15], sizes[25]}

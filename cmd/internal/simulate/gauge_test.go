@@ -12,7 +12,7 @@ import (
 
 func TestImbalance(t *testing.T) {
 	s := short(time.Minute, 1, 0.4, pool(4, 4))
-	s.Demand = Constant(time.Millisecond) // so that a second has little noise
+	s.Demand = constant(time.Millisecond) // so that a second has little noise
 	if r := must(t, s, scorer.RoundRobin, 1, Static{1, 1}); r.Imbalance > 1.005 {
 		t.Errorf("imbalance of equal shares %v, want about 1", r.Imbalance)
 	}
@@ -30,7 +30,7 @@ func TestSeries(t *testing.T) {
 	s := short(20*time.Second, 1, 0.5, pool(4, 4))
 	s.Warmup = 5 * time.Second
 	s.Backends[0].Condition = during(10*time.Second, 15*time.Second, func(c *Condition) { c.Down = true })
-	r, err := Record(&s, Proxy{Algorithm: scorer.RoundRobin}, 1, Static{100, 100})
+	r, err := recorded(&s, Proxy{Algorithm: scorer.RoundRobin}, 1, Static{100, 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestPoolConverges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := Run(&s, p, 1, c)
+		r, err := alone(&s, p, 1, c)
 		if err != nil {
 			t.Fatal(err)
 		}

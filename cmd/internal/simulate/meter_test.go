@@ -152,7 +152,7 @@ func TestReportModes(t *testing.T) {
 
 func TestReportsPeriod(t *testing.T) {
 	s := short(10*time.Second, 1, 0.5, pool(4))
-	s.Demand = Constant(time.Millisecond)
+	s.Demand = constant(time.Millisecond)
 	s.Reports = &Reports{Period: 3 * time.Second, Delay: 300 * time.Millisecond}
 	r := &recorder{Static: Static{100}}
 	must(t, s, scorer.Random, 1, r)

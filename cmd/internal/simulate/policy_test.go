@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"time"
@@ -14,13 +13,11 @@ import (
 func TestWhatAProxyCannotRunIsListed(t *testing.T) {
 	s := short(20*time.Second, 1, 0.5, pool(4, 2))
 	reported := s.with(func(s *Scenario) { s.Name, s.Reports = "reported", DefaultReports() })
-	verdicts, err := Judge(context.Background(), Contest{
-		Scenarios: []Scenario{s, reported},
-		Proxies:   []Proxy{{Kind: KindHAProxy}, {Kind: KindEnvoy, Algorithm: scorer.LeastRequest}},
-		Seeds:     []uint64{1}, Policies: Policies(),
-	})
-	if err != nil {
-		t.Fatal(err)
+	var verdicts []Verdict
+	for _, s := range []Scenario{s, reported} {
+		for _, p := range []Proxy{{Kind: KindHAProxy}, {Kind: KindEnvoy, Algorithm: scorer.LeastRequest}} {
+			verdicts = append(verdicts, judged(t, s, p, []uint64{1}, Policies()...)...)
+		}
 	}
 	got := map[string][]string{}
 	for i := range verdicts {
@@ -95,19 +92,13 @@ func TestTruthFollowsTheCapacities(t *testing.T) {
 // Omniscience with a choice of powers is never worse than without, and much
 // better on an Envoy.
 func TestBestPower(t *testing.T) {
-	scenarios, err := Named("hetero")
-	if err != nil {
-		t.Fatal(err)
+	s := scenario("hetero", 1, 0.7, unequal())
+	s.Duration = 2 * time.Minute
+	best := func(p Proxy) float64 {
+		verdicts := judged(t, s, p, []uint64{1}, OmniscientBest())
+		return verdicts[0].regret()
 	}
-	scenarios[0].Duration = 2 * time.Minute
-	verdicts, err := Judge(context.Background(), Contest{
-		Scenarios: scenarios, Seeds: []uint64{1}, Policies: []Policy{OmniscientBest()},
-		Proxies: []Proxy{{Kind: KindHAProxy}, {Kind: KindEnvoy, Algorithm: scorer.LeastRequest}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	haproxy, envoy := verdicts[0].Median(), verdicts[1].Median()
+	haproxy, envoy := best(Proxy{Kind: KindHAProxy}), best(Proxy{Kind: KindEnvoy, Algorithm: scorer.LeastRequest})
 	t.Logf("p99 of the best power over that of the capacities: HAProxy %.3f, Envoy %.3f", haproxy, envoy)
 	if haproxy > 1 || haproxy < 0.95 || envoy > 0.93 {
 		t.Errorf("HAProxy %.3f, Envoy %.3f; want at most 1 and at most 0.93", haproxy, envoy)
@@ -121,7 +112,7 @@ func (failer) Err() error { return errors.New("broken") }
 
 func TestControllersCanFail(t *testing.T) {
 	s := short(time.Second, 1, 0.5, pool(4))
-	if _, err := Run(&s, Proxy{}, 1, failer{Static{1}}); err == nil {
+	if _, err := alone(&s, Proxy{}, 1, failer{Static{1}}); err == nil {
 		t.Error("no error")
 	}
 	if _, err := PolicyNamed("nonsense"); err == nil {
@@ -131,22 +122,13 @@ func TestControllersCanFail(t *testing.T) {
 
 // The laws of others where they are at home.
 func TestRivalsFindUnequalCapacities(t *testing.T) {
-	scenarios, err := Named("hetero")
-	if err != nil {
-		t.Fatal(err)
-	}
-	scenarios[0].Duration = 2 * time.Minute
-	policies := []Policy{Equal(), AgentCheck().Policy(), A58().Policy(), Utilization().Policy()}
-	verdicts, err := Judge(context.Background(), Contest{
-		Scenarios: scenarios, Seeds: []uint64{1}, Policies: policies, Proxies: []Proxy{{Kind: KindHAProxy}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := scenario("hetero", 1, 0.7, unequal())
+	s.Duration = 2 * time.Minute
+	verdicts := judged(t, s, Proxy{Kind: KindHAProxy}, []uint64{1}, Equal(), AgentCheck().Policy(), A58().Policy(), Utilization().Policy())
 	for i := 1; i < len(verdicts); i++ {
-		t.Logf("%s: p99 over the oracle's %.3f", verdicts[i].Policy, verdicts[i].Median())
-		if verdicts[i].Median() > 1.1 || verdicts[i].Median() > verdicts[0].Median() {
-			t.Errorf("%s: p99 over the oracle's %.3f, with equal weights %.3f", verdicts[i].Policy, verdicts[i].Median(), verdicts[0].Median())
+		t.Logf("%s: p99 over the oracle's %.3f", verdicts[i].Policy, verdicts[i].regret())
+		if verdicts[i].regret() > 1.1 || verdicts[i].regret() > verdicts[0].regret() {
+			t.Errorf("%s: p99 over the oracle's %.3f, with equal weights %.3f", verdicts[i].Policy, verdicts[i].regret(), verdicts[0].regret())
 		}
 	}
 }

@@ -31,8 +31,8 @@ func sharing() Scenario {
 		{Name: "batch", Members: members(2, 1), Proxies: 1},
 	}
 	s.Requests = []Requests{
-		{Pool: 0, Demand: Exponential(meanWork), Load: Level(0.4)},
-		{Pool: 1, Demand: Exponential(2 * meanWork), Load: Level(0.3)},
+		{Pool: 0, Demand: exponential(meanWork), Load: level(0.4)},
+		{Pool: 1, Demand: exponential(2 * meanWork), Load: level(0.3)},
 	}
 	return s
 }
@@ -62,7 +62,7 @@ func TestPoolsAreIndependent(t *testing.T) {
 			{Name: "one", Members: members(0, 1), Proxies: alone.Proxies},
 			{Name: "other", Members: members(3, 2), Proxies: 2, Proxy: &Proxy{Kind: KindHAProxy, Algorithm: scorer.Random}},
 		}
-		both.Requests = []Requests{{Pool: 1, Demand: Exponential(meanWork), Load: Level(0.7)}}
+		both.Requests = []Requests{{Pool: 1, Demand: exponential(meanWork), Load: level(0.7)}}
 		all := played(t, &both, p, policy)
 		want.Events = 0
 		if diff := cmp.Diff(want, all.Pools[0]); diff != "" {

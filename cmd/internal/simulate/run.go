@@ -15,15 +15,6 @@ type run struct {
 // Run judges one controller by one trace; of a scenario with several pools, as many
 // as there are, in the order of the pools.
 func Run(s *Scenario, p Proxy, seed uint64, c ...Controller) (Result, error) {
-	return play(s, p, seed, false, c)
-}
-
-// Record is Run, with the result's Series.
-func Record(s *Scenario, p Proxy, seed uint64, c ...Controller) (Result, error) {
-	return play(s, p, seed, true, c)
-}
-
-func play(s *Scenario, p Proxy, seed uint64, record bool, c []Controller) (Result, error) {
 	if err := s.check(); err != nil {
 		return Result{}, err
 	}
@@ -31,7 +22,7 @@ func play(s *Scenario, p Proxy, seed uint64, record bool, c []Controller) (Resul
 	if len(c) != len(pools) {
 		return Result{}, fmt.Errorf("scenario %s: %d controllers for %d pools", s.Name, len(c), len(pools))
 	}
-	r := run{scenario: s, seed: seed, trace: newTrace(s, seed), record: record}
+	r := run{scenario: s, seed: seed, trace: newTrace(s, seed)}
 	for i := range pools {
 		r.by = append(r.by, steered{pools[i].behind(p), c[i]})
 	}

@@ -43,11 +43,6 @@ type Message struct {
 // Span draws a length of time in seconds.
 type Span func(r *rand.Rand) float64
 
-// UniformSpan is between two limits.
-func UniformSpan(low, high time.Duration) Span {
-	return func(r *rand.Rand) float64 { return low.Seconds() + (high-low).Seconds()*r.Float64() }
-}
-
 // ExponentialSpan has an exponential distribution.
 func ExponentialSpan(mean time.Duration) Span {
 	return func(r *rand.Rand) float64 { return mean.Seconds() * r.ExpFloat64() }

@@ -63,7 +63,7 @@ type ConvergenceSummary struct {
 	After *float64 `json:"after_s"`
 }
 
-// Summarize puts verdicts, in the order that [Judge] returns them in, together.
+// Summarize puts verdicts together: those of one scenario and proxy follow each other.
 func Summarize(verdicts []Verdict) []Summary {
 	var out []Summary
 	for i := range verdicts {
@@ -81,6 +81,10 @@ func Summarize(verdicts []Verdict) []Summary {
 		last.Policies = append(last.Policies, p)
 	}
 	return out
+}
+
+func sameLine(a, b *Verdict) bool {
+	return a.Scenario == b.Scenario && a.Proxy.String() == b.Proxy.String()
 }
 
 func (v *Verdict) figures() *Figures {
@@ -127,6 +131,8 @@ func (v *Verdict) convergence() []ConvergenceSummary {
 	}
 	return out
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // number is nil for what JSON has no number for.
 func number(x float64) *float64 {

@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"context"
 	"encoding/json"
 	"testing"
 	"time"
@@ -109,15 +108,10 @@ func TestSummary(t *testing.T) {
 func TestRegretOfConnections(t *testing.T) {
 	s := sockets(30*time.Second, pool(4, 4), Sockets{
 		Clients: 200, Lifetime: ExponentialSpan(5 * time.Second), Reconnect: ExponentialSpan(time.Second),
-		Message: Message{Every: 100 * time.Millisecond, Demand: Constant(time.Millisecond)},
+		Message: Message{Every: 100 * time.Millisecond, Demand: constant(time.Millisecond)},
 	})
 	s.Backends[0].Weight = 3
-	verdicts, err := Judge(context.Background(), Contest{
-		Scenarios: []Scenario{s}, Proxies: []Proxy{{}}, Seeds: []uint64{1, 2, 3}, Policies: []Policy{Omniscient(), Equal()},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	verdicts := judged(t, s, Proxy{}, []uint64{1, 2, 3}, Omniscient(), Equal())
 	regret := *Summarize(verdicts)[0].Policies[1].Regret
 	if want := verdicts[1].Results[0].Imbalance / verdicts[1].Oracle[0].Imbalance; regret < 1.3 || regret/want > 1.1 || want/regret > 1.1 {
 		t.Errorf("regret %.3f, of the first seed %.3f; want about 1.5", regret, want)

@@ -14,6 +14,16 @@ type trial struct {
 	record   bool
 }
 
+// One judges one policy by one trace, beside nobody else. Errors are those of the
+// policy, and the context's when it has ended before.
+func One(ctx context.Context, s *Scenario, p Proxy, seed uint64, policy Policy) (Result, error) {
+	if err := errors.Join(s.check(), p.check()); err != nil {
+		return Result{}, err
+	}
+	t := trial{scenario: s, proxy: p.withDefaults(), seed: seed, trace: newTrace(s, seed)}
+	return t.run(ctx, policy)
+}
+
 // run returns a policy's result, or the best of its variants'.
 func (t *trial) run(ctx context.Context, p Policy) (Result, error) {
 	if len(p.Variants) == 0 {

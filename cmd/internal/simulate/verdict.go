@@ -1,9 +1,6 @@
 package simulate
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // Verdict is how one policy did in one scenario under one proxy, over all
 // seeds, in the order of the seeds.
@@ -78,14 +75,7 @@ func (v *Verdict) Regrets() []float64 {
 	return out
 }
 
-// Median is the median of the ratios, Worst the largest.
-func (v *Verdict) Median() float64 { return median(v.Ratios()) }
-
-// Worst is the largest ratio.
-func (v *Verdict) Worst() float64 { return slices.Max(v.Ratios()) }
-
-// Errors is the median error share, PushRate the median of pushes per minute
-// and backend.
+// Errors is the median error share.
 func (v *Verdict) Errors() float64 {
 	return medianOf(v.Results, func(r *Result) float64 { return r.ErrorShare() })
 }
@@ -93,11 +83,6 @@ func (v *Verdict) Errors() float64 {
 // PushRate is the median of pushes per minute and backend.
 func (v *Verdict) PushRate() float64 {
 	return medianOf(v.Results, func(r *Result) float64 { return r.PushRate })
-}
-
-// P99 is the median p99.
-func (v *Verdict) P99() time.Duration {
-	return time.Duration(medianOf(v.Results, func(r *Result) float64 { return float64(r.P99) }))
 }
 
 func medianOf(results []Result, f func(*Result) float64) float64 {

@@ -34,13 +34,13 @@ func compared(t *testing.T, o Options, within func(policy string) agreement) {
 			t.Skip("this machine is too busy to measure on, so that nothing is shown")
 		}
 	}
-	verdicts, err := simulate.Judge(t.Context(), simulate.Contest{
-		Scenarios: []simulate.Scenario{o.Scenario}, Proxies: []simulate.Proxy{o.Proxy}, Seeds: o.Seeds, Policies: o.Policies,
-	})
+	verdicts, err := simulate.Play(t.Context(), []simulate.Match{
+		{Scenario: o.Scenario, Proxy: o.Proxy, Seeds: o.Seeds, Policies: o.Policies},
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	simulated := simulate.Summarize(verdicts)[0]
+	simulated := simulate.Summarize(verdicts[0])[0]
 	t.Logf("%s: %-12s %27s %35s %20s", o.Scenario.Name, "policy", "p50 simulated, real, served", "p99 simulated, real", "errors")
 	for _, p := range o.Policies {
 		r, s := figures(t, real.Summary, p.Name), figures(t, simulated, p.Name)

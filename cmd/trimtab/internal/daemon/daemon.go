@@ -13,6 +13,7 @@ import (
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/events"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/notify"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/observation"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/state"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/token"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/web"
@@ -116,7 +117,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	handler, err := web.New(web.Options{
 		Snapshots: d.fleet.Snapshots, Polls: d.fleet.Polls,
 		Proxies: d.fleet.Proxies, Listeners: d.fleet.Listeners, XDS: d.xdsClients(),
-		Command: d.command, Record: d.record, Events: d.events.Since,
+		Command: d.command, Record: d.record, Observe: d.observe, Events: d.events.Since,
 		Reload: d.Reload, ConfigState: func() web.ConfigState { return *d.state.Load() },
 		Version: d.options.Version, Logger: d.options.Logger, TokenFile: d.admin.TokenFile,
 	})
@@ -172,6 +173,12 @@ func (d *Daemon) command(ctx context.Context, pool string, c tuner.Command) (war
 func (d *Daemon) record(ctx context.Context, pool string) (scorer.Config, *tuner.Recording, error) {
 	c, r, err := d.fleet.Record(ctx, pool)
 	return c, r, blame(err)
+}
+
+// observe is the admin server's, too.
+func (d *Daemon) observe(ctx context.Context, pool string) (observation.Document, error) {
+	o, err := d.fleet.Observe(ctx, pool)
+	return o, blame(err)
 }
 
 // blame marks an error with whose fault it is.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/observation"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/token"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/web"
 	"github.com/trimtab-lb/trimtab/haproxy"
@@ -29,6 +30,7 @@ type pool struct {
 	options tuner.Options
 	tuner   *tuner.Tuner // once it is started
 	keeper  *keeper
+	watch   observation.Watch
 	page    *haproxy.StatsPage // nil without one
 	served  []*xds.Target
 	// restores put weights back, closes end what targets have put up.
@@ -59,7 +61,7 @@ func newPool(c config.Pool, change *Change, o Options) (*pool, error) {
 		return nil, err
 	}
 	p := &pool{config: c, log: log, done: make(chan struct{}), keeper: newKeeper(o.Store, log, c.Name)}
-	p.options = tuner.Options{Name: c.Name, Pool: model, Logger: log, OnEvent: o.OnEvent, OnMemory: p.remember, Prober: prober{c.Probe}}
+	p.options = tuner.Options{Name: c.Name, Pool: model, Logger: log, OnEvent: o.OnEvent, OnMemory: p.remember, OnStep: p.watchStep, Prober: prober{c.Probe}}
 	if o.Store == nil {
 		p.options.MemoryEvery = -1 // a successor in this process is told at the end
 	}

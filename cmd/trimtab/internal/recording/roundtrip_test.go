@@ -109,6 +109,7 @@ func reread(t testing.TB, text string) (*Reader, []*line) {
 // to be added here.
 func TestNothingIsLeftOut(t *testing.T) {
 	config, memory := filled[scorer.Config](), filled[scorer.Memory]()
+	config.Constants = nil // what a pool runs with has none
 	h := NewHeader("v1", config, tuner.Beginning{At: began, FromStart: true, Memory: &memory, Recalled: began})
 	report, applied := filled[scorer.Report](), filled[tuner.Applied]()
 	members, orders := filled[[]scorer.Backend](), filled[scorer.Orders]()

@@ -9,6 +9,9 @@ import (
 // infinity is null too, as JSON has none.
 type Number float64
 
+// Unknown is no number.
+func Unknown() Number { return Number(math.NaN()) }
+
 // Known is false for what is null in JSON.
 func (n Number) Known() bool { return !math.IsNaN(float64(n)) && !math.IsInf(float64(n), 0) }
 

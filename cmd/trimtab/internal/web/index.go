@@ -14,6 +14,7 @@ const indexPage = `<!doctype html>
 <li><a href="/api/v1/status">/api/v1/status</a>: the state of all pools, JSON</li>
 <li><a href="/api/v1/events?follow=0">/api/v1/events</a>: what happened, server-sent events</li>
 <li>POST /api/v1/pools/POOL/pin, unpin, freeze, unfreeze, dry-run, drain, undrain: orders, JSON</li>
+<li>/api/v1/pools/POOL/observation: what was seen of a pool over the last minutes, JSON</li>
 <li>/api/v1/pools/POOL/record?for=60s: what a pool is told and decides, JSON lines</li>
 <li><a href="/metrics">/metrics</a>: Prometheus metrics</li>
 <li><a href="/healthz">/healthz</a>: is it alive</li>

@@ -79,13 +79,16 @@ func TestARecordingEndsWithItsPoolAndWithTheServer(t *testing.T) {
 			h.ServeHTTP(w, httptest.NewRequest("GET", "/api/v1/pools/ws/record", nil).WithContext(ctx))
 			answers <- w
 		}
-		for says, end := range map[string]func(){"trimtab was stopped": cancel, poolEnded: stop} {
+		for _, end := range []struct { // the pool last: there is no other one
+			says string
+			do   func()
+		}{{"trimtab was stopped", cancel}, {poolEnded, stop}} {
 			go begin()
 			<-time.After(2500 * time.Millisecond)
-			end()
+			end.do()
 			r := recorded(t, <-answers)
-			if r.End().Why != says || r.End().Plans < 1 {
-				t.Errorf("end %+v, want %q", r.End(), says)
+			if r.End().Why != end.says || r.End().Plans < 1 {
+				t.Errorf("end %+v, want %q", r.End(), end.says)
 			}
 			ctx = t.Context()
 		}

@@ -34,7 +34,8 @@ func (s *server) authorize(next http.Handler) http.Handler {
 func needsToken(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return strings.HasPrefix(r.URL.Path, poolsPath) || strings.HasPrefix(r.URL.Path, "/debug/") && fromAfar(r)
+		recorded := strings.HasPrefix(r.URL.Path, poolsPath) && !strings.HasSuffix(r.URL.Path, observationPath)
+		return recorded || strings.HasPrefix(r.URL.Path, "/debug/") && fromAfar(r)
 	default:
 		return true
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/events"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/observation"
 	"github.com/trimtab-lb/trimtab/haproxy"
 	"github.com/trimtab-lb/trimtab/haproxy/agentcheck"
 	"github.com/trimtab-lb/trimtab/scorer"
@@ -44,6 +45,9 @@ type Options struct {
 	// returned. The errors are those of Command. The caller closes it. nil: nothing
 	// can be recorded.
 	Record func(ctx context.Context, pool string) (scorer.Config, *tuner.Recording, error)
+	// Observe returns what was seen of a pool. The errors are those of Command. nil:
+	// nothing is watched.
+	Observe func(ctx context.Context, pool string) (observation.Document, error)
 	// Events returns what happened after the event with the given number, and a
 	// channel that is closed when there is more. nil: no events.
 	Events func(id uint64) ([]events.Event, <-chan struct{})
@@ -108,8 +112,12 @@ type XDS struct {
 	Counters discovery.Counters
 }
 
-// poolsPath is what concerns one pool: orders, and recordings.
-const poolsPath = "/api/v1/pools/"
+const (
+	// poolsPath is what concerns one pool: orders, recordings, and what was seen of it.
+	poolsPath = "/api/v1/pools/"
+	// observationPath is the end of the last of them.
+	observationPath = "/observation"
+)
 
 type server struct{ Options }
 
@@ -151,6 +159,9 @@ func (s *server) routes() *http.ServeMux {
 	}
 	if s.Record != nil {
 		mux.HandleFunc("GET "+poolsPath+"{pool}/record", s.record)
+	}
+	if s.Observe != nil {
+		mux.HandleFunc("GET "+poolsPath+"{pool}"+observationPath, s.observation)
 	}
 	if s.Command != nil {
 		mux.HandleFunc("POST "+poolsPath+"{pool}/{verb}", s.order)
