@@ -89,7 +89,7 @@ func (c demoCommand) options() (demo.Options, error) {
 	if opts.Trimtab, err = findTrimtab(c.Trimtab); err != nil {
 		return demo.Options{}, err
 	}
-	opts.Scheduling = beOnTime(c.Realtime)
+	opts.Scheduling = beOnTime(c.Realtime, fewThreads())
 	return opts, nil
 }
 

@@ -61,7 +61,7 @@ type loadResult struct {
 
 // Run is called by kong.
 func (c loadCommand) Run(ctx context.Context, e env) error {
-	class := beOnTime(c.Realtime)
+	class := beOnTime(c.Realtime, fewThreads())
 	for attempt := 1; ; attempt++ {
 		got, err := c.measure(ctx, class)
 		if err != nil {

@@ -58,31 +58,54 @@ func TestRunTellsWhatItFound(t *testing.T) {
 	if diff := cmp.Diff(out, string(kept)); diff != "" {
 		t.Errorf("run.json is another result:\n%s", diff)
 	}
-	var table strings.Builder
-	if err := writeRuns(&table, got); err != nil {
+	page, err := os.ReadFile(filepath.Join(dir, "run.html"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"brief behind haproxy/leastconn, 1 seeds", "omniscient", "n/a"} {
-		if !strings.Contains(table.String(), want) {
-			t.Errorf("the table has no %q:\n%s", want, table.String())
+	for _, want := range []string{"judged on real proxies", `id="chart-1"`, "only Envoy has client_side_weighted_round_robin", `"name":"leastconn"`} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("%q is not on the page", want)
+		}
+	}
+}
+
+// Connections and requests at once, as a table and as a page.
+func TestRunPlaysWebSockets(t *testing.T) {
+	_, err := instance.Find()
+	needed(t, err)
+	both := strings.Replace(brief, "policies:", "  - {kind: websockets, clients: 30, message: {every: 500ms, demand: {exp: 10ms}}}\npolicies:", 1)
+	for output, wants := range map[string][]string{
+		"table": {"1 scenario on real proxies, one seed", "haproxy/leastconn", "worst regret", "orca: only Envoy"},
+		"html":  {"<!doctype html>", "judged on real proxies", `id="chart-1"`},
+	} {
+		code, out, errs := called(t, t.Context(), "run", "--scenario", scenarioFile(t, both), "-o", output)
+		for _, want := range wants {
+			if !strings.Contains(out, want) {
+				t.Errorf("exit code %d, no %q in:\n%.2000s\n%s", code, want, out, errs)
+			}
+		}
+		if (code == exitFine) == strings.Contains(out, "INVALID") {
+			t.Errorf("exit code %d of:\n%.2000s", code, out)
+		}
+		if !strings.Contains(errs, "30 connections, 0 failed, 30 at most") {
+			t.Errorf("it does not tell of 30 connections:\n%s", errs)
 		}
 	}
 }
 
 func TestRunRefuses(t *testing.T) {
-	sockets := strings.Replace(brief, "policies:", "  - {kind: websockets, clients: 5}\npolicies:", 1)
 	for name, test := range map[string]struct {
 		text string
 		args []string
 		code int
 		says string
 	}{
-		"websockets":     {sockets, nil, exitFailed, "scenario.yaml:9: traffic[1]: websockets are not runnable"},
 		"pools":          {strings.Replace(brief, "kind: requests,", "kind: requests, pool: api,", 1), nil, exitFailed, "scenario.yaml:8: traffic[0].pool: several pools are not runnable"},
 		"a wrong file":   {"name: x\n", nil, exitFailed, "scenario.yaml:1"},
 		"no seeds":       {brief, []string{"--seeds", "0"}, exitUsage, "--seeds"},
 		"unknown policy": {brief, []string{"--policies", "best"}, exitUsage, "best"},
 		"same twice":     {brief, []string{"--policies", "equal,equal"}, exitUsage, "each once"},
+		"no output":      {brief, []string{"-o", "xml"}, exitUsage, "output"},
 		"no trimtab":     {brief, []string{"--policies", "trimtab", "--trimtab", "/nonexistent/trimtab"}, exitFailed, "/nonexistent/trimtab"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,7 +48,7 @@ func (c serveCommand) Validate() error {
 
 // Run is called by kong.
 func (c serveCommand) Run(ctx context.Context, e env) (err error) {
-	class := beOnTime(c.Realtime)
+	class := beOnTime(c.Realtime, fewThreads())
 	var backends []*backend.Backend
 	defer func() { err = errors.Join(err, closeAll(backends)) }()
 	for i, s := range c.Backend {

@@ -39,14 +39,22 @@ func (c simulateCommand) Validate() error {
 	case c.Seeds < 1:
 		return fmt.Errorf("--seeds %d: must be at least 1", c.Seeds)
 	}
-	for i, name := range c.Policies {
-		if !slices.Contains(scenario.Policies(), scenario.Policy(name)) || slices.Contains(c.Policies[:i], name) {
-			return fmt.Errorf("--policies %s: must be some of %s, each once", name, join(scenario.Policies(), func(p scenario.Policy) string { return string(p) }))
-		}
+	if err := knownPolicies(c.Policies); err != nil {
+		return err
 	}
 	for i, name := range c.Proxies {
 		if _, known := proxyNamed(name); !known && name != ownProxy || slices.Contains(c.Proxies[:i], name) {
 			return fmt.Errorf("--proxies %s: must be some of %s, %s, each once", name, ownProxy, join(judgement.Behind(), judgement.ProxyName))
+		}
+	}
+	return nil
+}
+
+// knownPolicies checks what --policies says.
+func knownPolicies(names []string) error {
+	for i, name := range names {
+		if !slices.Contains(scenario.Policies(), scenario.Policy(name)) || slices.Contains(names[:i], name) {
+			return fmt.Errorf("--policies %s: must be some of %s, each once", name, join(scenario.Policies(), func(p scenario.Policy) string { return string(p) }))
 		}
 	}
 	return nil
@@ -83,20 +91,16 @@ func (c simulateCommand) Run(ctx context.Context, e env) error {
 	if err != nil {
 		return err
 	}
-	if c.Output == "html" || c.Out != "" {
+	if c.Output == outputHTML || c.Out != "" {
 		if err := result.draw(ctx, c.Charts, e.err); err != nil {
 			return err
 		}
 	}
-	if err := result.save(c.Out, c.Readme); err != nil {
+	if err := result.intoReadme(c.Readme); err != nil {
 		return err
 	}
-	switch c.Output {
-	case "json":
-		return result.json(e.out)
-	case "html":
-		return result.html(e.out)
-	default:
-		return result.table(e.out)
+	if err := result.save(c.Out, "judge"); err != nil {
+		return err
 	}
+	return result.write(e.out, c.Output)
 }

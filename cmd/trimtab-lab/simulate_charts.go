@@ -9,7 +9,6 @@ import (
 
 	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
 	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/judgement"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/page"
 )
 
@@ -99,12 +98,4 @@ func (s *simulated) worstFirst() []int {
 	}
 	slices.SortStableFunc(out, func(a, b int) int { return cmp.Compare(regrets[b], regrets[a]) })
 	return out
-}
-
-func (s *simulated) html(w io.Writer) error {
-	p := page.Page{Entries: s.entries[:s.shown], Charts: s.charts}
-	if s.figures {
-		p.Figures = judgement.Figures(s.entries)
-	}
-	return page.Write(w, p)
 }

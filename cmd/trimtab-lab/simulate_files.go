@@ -17,12 +17,36 @@ type source struct {
 	drawn bool
 }
 
-// files reads all that is to be judged. The error has all that is wrong with
-// all of it.
+// askFor makes others of the policies to be judged, if there are any.
+func (s *source) askFor(policies []string) {
+	if len(policies) == 0 {
+		return
+	}
+	s.Policies = make([]scenario.Policy, len(policies))
+	for i, name := range policies {
+		s.Policies[i] = scenario.Policy(name)
+	}
+}
+
+// files reads all that is to be judged.
 func (c simulateCommand) files() ([]source, error) {
+	out, err := readScenarios(c.Scenario)
+	if err != nil {
+		return nil, err
+	}
+	for i := range c.Draw {
+		seed := c.DrawSeed + uint64(i)
+		out = append(out, source{File: scenario.Draw(seed), from: fmt.Sprintf("the draw with seed %d", seed), drawn: true})
+	}
+	return out, unique(out)
+}
+
+// readScenarios reads files and what is in directories. The error has all that is
+// wrong with all of it.
+func readScenarios(files []string) ([]source, error) {
 	var out []source
 	var errs []error
-	for _, given := range c.Scenario {
+	for _, given := range files {
 		paths, err := scenarioPaths(given)
 		errs = append(errs, err)
 		for _, path := range paths {
@@ -31,14 +55,7 @@ func (c simulateCommand) files() ([]source, error) {
 			out = append(out, source{File: f, from: path})
 		}
 	}
-	for i := range c.Draw {
-		seed := c.DrawSeed + uint64(i)
-		out = append(out, source{File: scenario.Draw(seed), from: fmt.Sprintf("the draw with seed %d", seed), drawn: true})
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return out, unique(out)
+	return out, errors.Join(errs...)
 }
 
 // unique checks that results can be told apart.

@@ -16,26 +16,15 @@ import (
 // plan is what will be simulated: entries without results, and parallel to them
 // how they come to have some.
 type plan struct {
-	entries []judgement.Entry
+	findings
 	matches []simulate.Match
-	// shown is how many of them are for tables and pages; the others are for the
-	// figures only.
-	shown int
-	seeds int
-	// figures is that these are wanted.
-	figures bool
+	seeds   int
 }
 
 func (c simulateCommand) plan(files []source) (*plan, error) {
-	p := &plan{seeds: c.Seeds, figures: c.Figures}
-	policies := make([]scenario.Policy, len(c.Policies))
-	for i, name := range c.Policies {
-		policies[i] = scenario.Policy(name)
-	}
+	p := &plan{seeds: c.Seeds, findings: findings{figures: c.Figures}}
 	for _, f := range files {
-		if len(policies) > 0 {
-			f.Policies = policies
-		}
+		f.askFor(c.Policies)
 		for _, name := range c.Proxies {
 			if err := p.add(f, name); err != nil {
 				return nil, err
@@ -105,5 +94,5 @@ func (p *plan) play(ctx context.Context, log io.Writer) (*simulated, error) {
 	for i := range verdicts {
 		p.entries[i].Summary = simulate.Summarize(verdicts[i])[0]
 	}
-	return &simulated{plan: p}, nil
+	return &simulated{p}, nil
 }

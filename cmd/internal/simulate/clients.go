@@ -105,6 +105,7 @@ func (e *engine) take(m message) int32 {
 func (e *engine) breakOff(now float64, backend int) {
 	for i := range e.clients {
 		if c := &e.clients[i]; c.open && int(c.backend) == backend {
+			e.pools[c.group.Pool].lose(now)
 			e.disconnect(now, c)
 			e.due.set(i, c.next())
 		}

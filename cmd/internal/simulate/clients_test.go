@@ -92,8 +92,8 @@ func TestClientsComeBackAfterARestart(t *testing.T) {
 			t.Errorf("in second %d: connections %v, want %v", second, got, want)
 		}
 	}
-	if r.Requests != 0 || r.ConnectionsMaxMean < 1 {
-		t.Errorf("result %+v, want no requests", r)
+	if r.Requests != 0 || r.ConnectionsMaxMean < 1 || r.Lost != 500 {
+		t.Errorf("result %+v, want no requests and 500 connections lost", r)
 	}
 }
 

@@ -95,6 +95,13 @@ func (p *poolRun) fail(at float64) {
 	}
 }
 
+// lose is for connections that their backend broke off.
+func (p *poolRun) lose(at float64) {
+	if p.counted(at) {
+		p.result.Lost++
+	}
+}
+
 // refuse is for what finds no backend.
 func (p *poolRun) refuse(at float64) {
 	p.count(at)

@@ -12,6 +12,8 @@ type Result struct {
 	// Failed ended in an error or found no backend; the latter are Refused, too.
 	// Unfinished never ended, because their backend stood still to the end.
 	Requests, Failed, Refused, Unfinished int
+	// Lost is long-lived connections that their backend broke off.
+	Lost int
 	// P50 to P999 are latencies of the requests and messages that did not fail,
 	// and Mean is their mean.
 	Mean, P50, P90, P99, P999 time.Duration
@@ -70,6 +72,7 @@ func (e *engine) finishPools() Result {
 		all.Failed += one.Failed
 		all.Refused += one.Refused
 		all.Unfinished += one.Unfinished
+		all.Lost += one.Lost
 		all.Pushes += one.Pushes
 		all.Convergence = merged(all.Convergence, one.Convergence)
 		latencies = append(latencies, p.latencies...)

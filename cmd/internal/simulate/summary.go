@@ -39,7 +39,9 @@ type Figures struct {
 	Refused            float64 `json:"refused"`
 	Imbalance          float64 `json:"imbalance"`
 	ConnectionsMaxMean float64 `json:"connections_max_mean"`
-	WeightChanges      float64 `json:"weight_changes_per_minute"`
+	// ConnectionsLost is how many long-lived ones their backends broke off.
+	ConnectionsLost float64 `json:"connections_lost,omitempty"`
+	WeightChanges   float64 `json:"weight_changes_per_minute"`
 	// Regret and RegretWorst are nil where nothing was answered to compare.
 	Regret      *float64             `json:"regret"`
 	RegretWorst *float64             `json:"regret_worst"`
@@ -102,6 +104,7 @@ func (v *Verdict) figures() *Figures {
 		Refused:            medianOf(v.Results, func(r *Result) float64 { return float64(r.Refused) / float64(max(r.Requests, 1)) }),
 		Imbalance:          medianOf(v.Results, func(r *Result) float64 { return r.Imbalance }),
 		ConnectionsMaxMean: medianOf(v.Results, func(r *Result) float64 { return r.ConnectionsMaxMean }),
+		ConnectionsLost:    medianOf(v.Results, func(r *Result) float64 { return float64(r.Lost) }),
 		WeightChanges:      v.PushRate(),
 		Convergence:        v.convergence(),
 	}

@@ -16,13 +16,15 @@ type Condition struct {
 	// Distance is added to requests and messages that end their work from now on,
 	// and uses no core.
 	Distance time.Duration
-	// WaitFactor is on the waits that requests bring along in [WaitHeader].
+	// WaitFactor is on the waits that requests and messages bring along.
 	WaitFactor float64
-	// ErrorShare is the share of requests, 0 to 1, that are answered 500 after
-	// [FailCost] of their work, and without their wait.
+	// ErrorShare is the share of requests and messages, 0 to 1, that are answered
+	// 500 after [FailCost] of their work, and without their wait; and that of the
+	// WebSockets that do not come about.
 	ErrorShare float64
-	// Hang, unless it is 0, is after how long requests that come from now on are
-	// answered 504, without any work. Health checks are answered as ever.
+	// Hang, unless it is 0, is after how long requests and messages that come from
+	// now on are answered 504, without any work. Health checks are answered, and
+	// WebSockets come about, as ever.
 	Hang time.Duration
 	// Away breaks off what is in progress and refuses connections.
 	Away bool

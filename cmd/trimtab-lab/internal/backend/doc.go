@@ -2,7 +2,7 @@
 // processor time, so that a small machine can stand in for a farm.
 //
 //	request (X-Demand: 0.020) ─▶ faults ─▶ queue: c cores shared by n jobs ─▶ X-Wait, distance ─▶ reply
-//	WebSocket message {"demand":0.02} ────────▶ │
+//	WebSocket message {"id":1,"demand":0.02} ─▶ │                                                   ─▶ answer
 //	                                            └▶ /load (JSON, ORCA's names), /metrics
 //
 // A backend is a processor-sharing queue in real time: n requests in progress

@@ -28,7 +28,10 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	gauge(metric("sockets_open", "WebSockets open."), float64(total.OpenSockets))
 	counter(metric("busy_core_seconds_total", "Time that cores were busy, summed over cores."), total.BusySeconds)
 	requests := metric("requests_total", "Requests and WebSockets ended.", "code")
-	counter(requests, float64(total.Served), "200")
+	counter(requests, float64(total.Served+total.Sockets-uint64(total.OpenSockets)), "200")
 	counter(requests, float64(total.Failed), "500")
 	counter(metric("sockets_total", "WebSockets opened."), float64(total.Sockets))
+	messages := metric("messages_total", "Messages answered one by one.", "code")
+	counter(messages, float64(total.Messages), "200")
+	counter(messages, float64(total.FailedMessages), "500")
 }

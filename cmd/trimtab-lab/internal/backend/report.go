@@ -31,9 +31,12 @@ type Totals struct {
 	// BusySeconds is the integral of busy cores over time. Its growth over
 	// cores and time is the utilization.
 	BusySeconds float64
-	// Served and Failed are requests ended well and with a 500. A WebSocket is
-	// served when it ends.
+	// Served and Failed are requests ended well and otherwise; WebSockets that did
+	// not come about have failed.
 	Served, Failed uint64
+	// Messages and FailedMessages are those that were given an [Answer], well and
+	// otherwise.
+	Messages, FailedMessages uint64
 	// Sockets is WebSockets opened, OpenSockets and OpenRequests what is open now.
 	Sockets                   uint64
 	OpenSockets, OpenRequests int
@@ -48,8 +51,9 @@ func (b *Backend) Totals() Totals {
 	s.arm()
 	return Totals{
 		BusySeconds: s.queue.busy,
-		Served:      s.count.served, Failed: s.count.failed, Sockets: s.count.sockets,
-		OpenSockets: s.count.openSockets, OpenRequests: s.count.openRequests,
+		Served:      s.count.served, Failed: s.count.failed,
+		Messages: s.count.messages, FailedMessages: s.count.failedMessages,
+		Sockets: s.count.sockets, OpenSockets: s.count.openSockets, OpenRequests: s.count.openRequests,
 	}
 }
 

@@ -2,25 +2,18 @@ package backend
 
 import (
 	"context"
-	"encoding/json"
+	"math/rand/v2"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
 )
-
-// Message is what a WebSocket client sends; the backend does the work and
-// sends the message back as it came. What is not JSON is no work.
-type Message struct {
-	// Demand is the message's work: seconds of one core at speed 1.
-	Demand float64 `json:"demand,omitempty"`
-	// Text is the client's own.
-	Text string `json:"text,omitempty"`
-}
 
 func (b *Backend) serveSocket(s *server, w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(NameHeader, b.cfg.Name)
-	if b.fails() || !s.enter() {
+	if b.fails() || rand.Float64() < b.Condition().ErrorShare || !s.enter() {
 		b.station.tally(func(c *counts) { c.failed++ })
 		http.Error(w, "failing on demand", http.StatusInternalServerError)
 		return
@@ -31,10 +24,10 @@ func (b *Backend) serveSocket(s *server, w http.ResponseWriter, r *http.Request)
 		return // Accept has told the client
 	}
 	b.station.tally(func(c *counts) { c.sockets++; c.openSockets++ })
-	defer b.station.tally(func(c *counts) { c.openSockets--; c.served++ })
+	defer b.station.tally(func(c *counts) { c.openSockets-- })
 	defer func() { _ = c.CloseNow() }()
 	defer closeAfter(c, b.life())()
-	b.echo(r.Context(), c)
+	b.converse(r.Context(), c)
 }
 
 // closeAfter says goodbye after a while, if that is not 0. The function that
@@ -55,16 +48,22 @@ func closeAfter(c *websocket.Conn, life time.Duration) func() {
 	}
 }
 
-// echo serves messages until either side closes.
-func (b *Backend) echo(ctx context.Context, c *websocket.Conn) {
+// converse serves messages until either side closes. Work of a client that has
+// left is dropped.
+func (b *Backend) converse(ctx context.Context, c *websocket.Conn) {
+	var answers sync.WaitGroup
+	defer answers.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	for {
 		kind, text, err := c.Read(ctx)
 		if err != nil {
 			return
 		}
-		var m Message
-		if json.Unmarshal(text, &m) != nil {
-			m.Demand = 0
+		m := parseMessage(text)
+		if m.ID != 0 {
+			answers.Go(func() { b.answer(ctx, c, m) })
+			continue
 		}
 		if b.gate.pass(ctx) != nil {
 			return
@@ -76,4 +75,25 @@ func (b *Backend) echo(ctx context.Context, c *websocket.Conn) {
 			return
 		}
 	}
+}
+
+// answer does a message's work as a request's is done.
+func (b *Backend) answer(ctx context.Context, c *websocket.Conn, m Message) {
+	came := time.Now()
+	if b.gate.pass(ctx) != nil {
+		return
+	}
+	status, left := b.work(ctx, came, m.Demand, m.Wait)
+	if status == aborted {
+		return
+	}
+	b.station.tally(func(c *counts) {
+		if status == http.StatusOK {
+			c.messages++
+		} else {
+			c.failedMessages++
+		}
+	})
+	// Where it cannot be written, the reader sees why.
+	_ = wsjson.Write(ctx, c, Answer{ID: m.ID, Status: status, Served: left.Sub(came).Seconds()})
 }

@@ -30,8 +30,12 @@ type station struct {
 // counts are what has been since the start.
 type counts struct {
 	served, failed, sockets   uint64
+	messages, failedMessages  uint64
 	openRequests, openSockets int
 }
+
+// closedSockets is how many sockets have ended.
+func (c *counts) closedSockets() uint64 { return c.sockets - uint64(c.openSockets) }
 
 // maxLate is the largest lateness that is told apart from a larger one.
 const maxLate = 10 * time.Second
@@ -139,9 +143,10 @@ func (s *station) tally(change func(*counts)) {
 
 // point is the state of what grows, as of the last settle.
 func (s *station) point() point {
+	c := &s.count
 	return point{
 		at: s.queue.now, busy: s.queue.busy,
-		done: float64(s.count.served + s.count.failed), failed: float64(s.count.failed),
+		done: float64(c.served + c.failed + c.closedSockets()), failed: float64(c.failed),
 	}
 }
 

@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/alarm"
 )
 
 const (
@@ -125,20 +123,6 @@ func (b *Backend) work(ctx context.Context, came time.Time, demand, wait float64
 		return aborted, left
 	}
 	return status, left
-}
-
-// sleepUntil returns at an instant, or with ctx's error before. Instants that are
-// over cost nothing.
-func sleepUntil(ctx context.Context, t time.Time) error {
-	if !time.Now().Before(t) {
-		return ctx.Err()
-	}
-	a, err := alarm.New()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = a.Close() }()
-	return alarm.WaitUntil(ctx, a, t)
 }
 
 // abort closes the connection without an answer, the only way in which

@@ -13,7 +13,7 @@ func judged(name, proxy string, regrets map[scenario.Policy]float64, change ...f
 			Name: name, Backends: []scenario.Backend{{Name: "a", Settings: scenario.Settings{Cores: 2, Reports: scenario.ReportsOK, ReportScale: 1}}},
 			Reports: &scenario.Reports{}, Traffic: []scenario.Traffic{{Requests: &scenario.Requests{}}},
 		},
-		Summary: simulate.Summary{Scenario: name, Proxy: proxy, Seeds: 2},
+		Summary: simulate.Summary{Scenario: name, Run: simulated, Proxy: proxy, Seeds: 2, Valid: true},
 	}
 	for _, p := range scenario.Policies() {
 		regret, ok := regrets[p]

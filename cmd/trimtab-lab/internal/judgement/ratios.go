@@ -57,22 +57,3 @@ func changesOf(entries []Entry, p scenario.Policy) []measured {
 		return f.WeightChanges, true
 	})
 }
-
-// convergence is the longest of an entry; without end where weights were never
-// right.
-func convergence(entries []Entry) []measured {
-	return each(entries, func(e *Entry) (float64, bool) {
-		f := e.Figures(scenario.PolicyTrimtab)
-		if f == nil || len(f.Convergence) == 0 {
-			return 0, false
-		}
-		longest := 0.0
-		for _, c := range f.Convergence {
-			if c.After == nil {
-				return math.Inf(1), true
-			}
-			longest = max(longest, *c.After)
-		}
-		return longest, true
-	})
-}

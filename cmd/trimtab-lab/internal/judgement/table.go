@@ -11,8 +11,9 @@ import (
 	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 )
 
-// WriteTable writes a line for each entry, and the median and the worst of all
-// under them.
+// WriteTable writes a line for each entry, the median and the worst of all under
+// them, and below that what does not count, who could not run, and how long
+// weights took to follow.
 func WriteTable(w io.Writer, entries []Entry) error {
 	if len(entries) == 0 {
 		return nil
@@ -33,7 +34,10 @@ func WriteTable(w io.Writer, entries []Entry) error {
 	}
 	summaryRow(out, "median regret", entries, names, median)
 	summaryRow(out, "worst regret", entries, names, slices.Max)
-	return out.Flush()
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	return writeNotes(w, entries, names)
 }
 
 // Heading says how much was judged. There is at least one entry.
@@ -43,11 +47,22 @@ func Heading(entries []Entry) string {
 	if n == 1 {
 		out = "1 scenario"
 	}
+	if Real(entries) {
+		out += " on real proxies"
+	}
 	if seeds == 1 {
 		return out + ", one seed"
 	}
 	return fmt.Sprintf("%s, medians over %d seeds", out, seeds)
 }
+
+// Real is that something was not simulated.
+func Real(entries []Entry) bool {
+	return slices.ContainsFunc(entries, func(e Entry) bool { return e.Run != simulated })
+}
+
+// simulated is the run of a [simulate.Summary] that is no real one.
+const simulated = "simulate"
 
 func summaryRow(w io.Writer, what string, entries []Entry, names []string, of func([]float64) float64) {
 	fmt.Fprintf(w, "%s\t", what)

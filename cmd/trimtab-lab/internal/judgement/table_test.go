@@ -30,9 +30,49 @@ api            envoy/least_request  150 1.50   200 2.00  100 1.00    90 0.90
 none           envoy/least_request  100        n/a       n/a         n/a
 median regret                       6.92       2.00      1.00        0.97
 worst regret                        12.3       2.00      1.00        1.04
+
+n/a:
+  orca: not here
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// What is said of a run besides: that it was a real one and does not count, and
+// how long weights took.
+func TestTableOfRealRuns(t *testing.T) {
+	soon, late := 3.0, 12.5
+	after := func(all ...*float64) func(*simulate.Figures) {
+		return func(f *simulate.Figures) {
+			for _, a := range all {
+				f.Convergence = append(f.Convergence, simulate.ConvergenceSummary{At: 60, Backends: []string{"a"}, After: a})
+			}
+		}
+	}
+	var b strings.Builder
+	e := judged("video", "haproxy/leastconn", r{"equal": 1.5, "orca": -1, "omniscient": 1, "trimtab": 1},
+		with("trimtab", after(&soon, &late)), with("equal", after(&soon, nil)))
+	e.Run, e.Valid, e.Invalid = "haproxy", false, []string{"seed 1, equal: late", "seed 2, equal: later"}
+	if err := WriteTable(&b, []Entry{e}); err != nil {
+		t.Fatal(err)
+	}
+	want := `
+right again after  proxy              equal  orca  omniscient  trimtab
+video              haproxy/leastconn  never  –     –           12.5 s
+
+n/a:
+  orca: not here
+
+INVALID, as this machine was too slow or not left alone:
+  video behind haproxy/leastconn: seed 1, equal: late
+  video behind haproxy/leastconn: seed 2, equal: later
+`
+	if got := b.String(); !strings.HasSuffix(got, want) || !strings.HasPrefix(got, "1 scenario on real proxies, medians over 2 seeds.") {
+		t.Errorf("the table does not end with\n%s, it is:\n%s", want, got)
+	}
+	if got := Convergence(e.Figures("equal")); got != "a at 60 s: after 3 s; a at 60 s: never" {
+		t.Errorf("in words: %s", got)
 	}
 }
 

@@ -7,18 +7,23 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// outcome is what became of one arscorer.
+// outcome is what became of one request, or of one message.
 type outcome struct {
+	at      time.Duration // the intended instant, within the trace
 	latency time.Duration // from the intended instant to the end of the body
 	late    time.Duration // from the intended instant to sending
 	served  time.Duration // of latency, what the backend says it took; 0 for nothing
 	status  int           // HTTP status, or one of the below
+	backend int           // which one answered, by its place among those known; or nobody
 }
+
+// nobody is instead of a backend that is not known.
+const nobody = -1
 
 const (
 	pending   = 0
 	broken    = -1 // no complete answer
-	notSent   = -2 // too many requests were open
+	notSent   = -2 // too many requests were open, or this machine could not
 	cancelled = -3 // the replay was ended before
 )
 

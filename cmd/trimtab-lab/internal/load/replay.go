@@ -23,6 +23,9 @@ type Options struct {
 	Others []string
 	// Trace says when, and with which demand in [backend.DemandHeader].
 	Trace Trace
+	// Backends are the names that answers carry in [backend.NameHeader], for who
+	// wants to know how each of them did.
+	Backends []string
 	// Timeout bounds a request; 0 means 30 s.
 	Timeout time.Duration
 	// MaxOpen bounds how many requests are open at once, so that a pool that
@@ -48,6 +51,7 @@ type Replay struct {
 	start     time.Time
 	cancel    context.CancelFunc
 	ended     chan struct{}
+	places    places
 }
 
 // Start begins to replay at the instant start, which should lie a little ahead.
@@ -93,6 +97,7 @@ func Start(ctx context.Context, opts Options, start time.Time) (*Replay, error) 
 		start:     start,
 		cancel:    cancel,
 		ended:     make(chan struct{}),
+		places:    placesOf(opts.Backends),
 	}
 	go r.run(ctx)
 	return r, nil
@@ -160,14 +165,17 @@ func (r *Replay) exchange(ctx context.Context, a Arrival) outcome {
 	}
 	resp, err := r.transport.RoundTrip(req)
 	if err != nil {
-		return outcome{status: broken}
+		return outcome{status: broken, backend: nobody}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return outcome{status: broken}
+		return outcome{status: broken, backend: nobody}
 	}
 	served, _ := strconv.ParseFloat(resp.Header.Get(backend.ServedHeader), 64)
-	return outcome{status: resp.StatusCode, served: time.Duration(served * float64(time.Second))}
+	return outcome{
+		status: resp.StatusCode, served: time.Duration(served * float64(time.Second)),
+		backend: r.places.of(resp.Header),
+	}
 }
 
 func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'g', -1, 64) }
@@ -203,13 +211,6 @@ func (r *Replay) Window(ctx context.Context, from, to time.Duration) (Result, er
 		case <-tick.C:
 		}
 	}
-}
-
-// Final sums up what was to be sent in [from, to) of the trace by what is known
-// now; what is not answered counts as unfinished. It is for after Stop.
-func (r *Replay) Final(from, to time.Duration) Result {
-	first, end := r.opts.Trace.between(from, to)
-	return resultOf(r.outcomes.known(first, end), to-from)
 }
 
 // Ended is closed when the trace is over and everything is answered.

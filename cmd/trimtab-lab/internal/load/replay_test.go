@@ -150,7 +150,7 @@ func TestReplaysToSeveralAddresses(t *testing.T) {
 	if one, two := a.Totals().Served, b.Totals().Served; one != 1 || two != 2 {
 		t.Errorf("%d and %d requests, want 1 and 2", one, two)
 	}
-	got := r.Final(0, time.Second)
+	got := Final(0, time.Second, r)
 	if got.Unfinished != 0 || got.Served.Max < wait || got.Latency.Max < got.Served.Max {
 		t.Errorf("result %+v", got)
 	}
@@ -166,7 +166,7 @@ func TestFinalCountsWhatIsNotAnswered(t *testing.T) {
 		<-tick.C
 	}
 	r.Stop()
-	got := r.Final(0, 2*time.Hour)
+	got := Final(0, 2*time.Hour, r)
 	if got.Requests != 3 || got.Unfinished != 2 || got.Errors.Total() != 0 {
 		t.Errorf("%d requests, %d unfinished, errors %+v, want 3, 2 and none", got.Requests, got.Unfinished, got.Errors)
 	}

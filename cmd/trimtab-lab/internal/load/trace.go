@@ -62,17 +62,17 @@ func Poisson(s Shape) (Trace, error) {
 const typicalMedians = 2
 
 // TypicalDemand is what lateness is to be compared with: the mean demand, or
-// twice the median where a few large ones make up the mean.
-func (t Trace) TypicalDemand() time.Duration {
-	if len(t.Arrivals) == 0 {
-		return t.MeanDemand
+// twice the median where a few large ones make up the mean; 0 of none.
+func TypicalDemand(demands []time.Duration) time.Duration {
+	if len(demands) == 0 {
+		return 0
 	}
-	all := make([]time.Duration, len(t.Arrivals))
-	for i, a := range t.Arrivals {
-		all[i] = a.Demand
+	all := slices.Sorted(slices.Values(demands))
+	var sum time.Duration
+	for _, d := range all {
+		sum += d
 	}
-	slices.Sort(all)
-	return min(t.MeanDemand, typicalMedians*all[len(all)/2])
+	return min(sum/time.Duration(len(all)), typicalMedians*all[len(all)/2])
 }
 
 // between returns the indices of the arrivals in [from, to).

@@ -111,20 +111,13 @@ func TestPoissonRefusesImpossibleShapes(t *testing.T) {
 }
 
 func TestTypicalDemandIsNotMadeByAFew(t *testing.T) {
-	of := func(mean time.Duration, demands ...time.Duration) time.Duration {
-		trace := Trace{MeanDemand: mean}
-		for _, d := range demands {
-			trace.Arrivals = append(trace.Arrivals, Arrival{Demand: d})
-		}
-		return trace.TypicalDemand()
-	}
-	if got := of(3, 1, 2, 6); got != 3 {
+	if got := TypicalDemand([]time.Duration{6, 1, 2}); got != 3 {
 		t.Errorf("alike: %v, want the mean of 3", got)
 	}
-	if got := of(35, 1, 2, 102); got != 4 {
+	if got := TypicalDemand([]time.Duration{1, 102, 2}); got != 4 {
 		t.Errorf("a few large ones: %v, want twice the median of 2", got)
 	}
-	if got := of(7); got != 7 {
-		t.Errorf("an empty trace: %v, want the mean of 7", got)
+	if got := TypicalDemand(nil); got != 0 {
+		t.Errorf("none: %v", got)
 	}
 }

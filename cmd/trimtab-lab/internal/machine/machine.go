@@ -53,16 +53,25 @@ func (m Meter) Cores() float64 {
 // spareFiles is what a process needs besides its connections.
 const spareFiles = 200
 
+// Connections is how many connections this process may have open at once.
+func Connections() (int, error) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, fmt.Errorf("limit of open files: %w", err)
+	}
+	return int(min(limit.Cur, math.MaxInt32)) - spareFiles, nil
+}
+
 // NeedFiles returns an error when this process may not open so many
 // connections at once.
 func NeedFiles(connections int) error {
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("limit of open files: %w", err)
+	most, err := Connections()
+	if err != nil {
+		return err
 	}
-	if need := uint64(connections + spareFiles); limit.Cur < need {
+	if connections > most {
 		return fmt.Errorf("%d connections need %d open files, this process may have %d: raise it (ulimit -n) or use fewer connections",
-			connections, need, limit.Cur)
+			connections, connections+spareFiles, most+spareFiles)
 	}
 	return nil
 }

@@ -31,6 +31,9 @@ func TestNeedFiles(t *testing.T) {
 	if err := NeedFiles(1); err != nil {
 		t.Error(err)
 	}
+	if n, err := Connections(); err != nil || n <= 0 || NeedFiles(n) != nil || NeedFiles(n+1) == nil {
+		t.Errorf("%d connections, error %v", n, err)
+	}
 	if err := NeedFiles(1 << 40); err == nil || !strings.Contains(err.Error(), "ulimit -n") {
 		t.Errorf("error %v does not say what to do", err)
 	}

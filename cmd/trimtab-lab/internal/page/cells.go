@@ -10,6 +10,8 @@ import (
 
 type row struct {
 	Name, Proxy string
+	// Invalid is that it does not count.
+	Invalid bool
 	// Chart is the number of the chart, 0 where there is none.
 	Chart int
 	Cells []cell
@@ -23,17 +25,30 @@ type cell struct {
 }
 
 func rowOf(e judgement.Entry, policies []string, chart int) row {
-	out := row{Name: e.Scenario, Proxy: e.Proxy, Chart: chart}
+	out := row{Name: e.Scenario, Proxy: e.Proxy, Invalid: !e.Valid, Chart: chart}
 	fewest := fewestErrors(e)
 	for _, name := range policies {
 		f := e.Figures(scenario.Policy(name))
 		c := cellOf(f)
+		if f == nil {
+			c.More = excuse(e, name)
+		}
 		if f != nil && f.Errors > fewest+notableErrors {
 			c.Level = "bad"
 		}
 		out.Cells = append(out.Cells, c)
 	}
 	return out
+}
+
+// excuse is why a policy was not judged.
+func excuse(e judgement.Entry, policy string) string {
+	for _, p := range e.Policies {
+		if p.Name == policy {
+			return judgement.Excuse(p)
+		}
+	}
+	return "not asked for"
 }
 
 // fewestErrors is the share of the policy with the fewest: what is above it need
@@ -57,8 +72,8 @@ func cellOf(f *simulate.Figures) cell {
 	}
 	out := cell{
 		Regret: "–", Sort: absent, P99: fmt.Sprintf("%.4g", f.P99),
-		More: fmt.Sprintf("p50 %.4g, p90 %.4g, p99 %.4g, p99.9 %.4g, mean %.4g ms; errors %.2f %%; imbalance %.3f; %.2f weight changes per backend and minute",
-			f.P50, f.P90, f.P99, f.P999, f.Mean, 100*f.Errors, f.Imbalance, f.WeightChanges),
+		More: fmt.Sprintf("p50 %.4g, p90 %.4g, p99 %.4g, p99.9 %.4g, mean %.4g ms; errors %.2f %%; max/mean utilization %.3f, in flight %.3f; %.2f weight changes per backend and minute",
+			f.P50, f.P90, f.P99, f.P999, f.Mean, 100*f.Errors, f.Imbalance, f.ConnectionsMaxMean, f.WeightChanges),
 	}
 	if f.Errors >= notableErrors {
 		out.P99 += fmt.Sprintf(", %.1f %% err", 100*f.Errors)
@@ -72,6 +87,12 @@ func cellOf(f *simulate.Figures) cell {
 		if p.Regret != nil {
 			out.More += fmt.Sprintf(", regret %.3f", *p.Regret)
 		}
+	}
+	if f.ConnectionsLost > 0 {
+		out.More += fmt.Sprintf("; %.4g connections lost", f.ConnectionsLost)
+	}
+	if text := judgement.Convergence(f); text != "" {
+		out.More += "; weights right again: " + text
 	}
 	return out
 }

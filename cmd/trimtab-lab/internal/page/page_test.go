@@ -94,6 +94,21 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// A page of real runs says so, and what does not count.
+func TestPageOfRealRuns(t *testing.T) {
+	c := charted(t, "{name: a, cores: 2}", "")
+	if text := written(t, Page{Entries: []judgement.Entry{c.Entry}}); strings.Contains(text, "real proxies") || strings.Contains(text, "INVALID") {
+		t.Error("a simulation is told of as if it were real")
+	}
+	c.Run, c.Valid, c.Invalid = "haproxy", false, []string{"seed 1, equal: late"}
+	text := written(t, Page{Entries: []judgement.Entry{c.Entry}, Charts: []Chart{c}})
+	for _, want := range []string{"judged on real proxies", "test behind haproxy/leastconn: seed 1, equal: late", `<b class="invalid">INVALID</b>`, `title="backends report nothing"`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not on the page", want)
+		}
+	}
+}
+
 // A scenario is somebody else's text.
 func TestPageEscapes(t *testing.T) {
 	c := charted(t, `{name: "</script><script>alert(1)</script>", cores: 2}`, "")

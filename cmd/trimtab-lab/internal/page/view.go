@@ -12,7 +12,11 @@ import (
 
 // view is what the template reads.
 type view struct {
-	Heading  string
+	Heading string
+	// Real is that something was not simulated, Invalid why some of it does not
+	// count.
+	Real     bool
+	Invalid  []string
 	Policies []string
 	Totals   []row
 	Rows     []row
@@ -41,6 +45,7 @@ type section struct {
 func newView(p Page) (*view, error) {
 	v := &view{
 		Heading: judgement.Heading(p.Entries), Policies: ownFirst(judgement.Policies(p.Entries)),
+		Real: judgement.Real(p.Entries), Invalid: judgement.Invalid(p.Entries),
 		Ticks: ticks(),
 	}
 	charted := map[string]int{}

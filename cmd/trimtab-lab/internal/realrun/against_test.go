@@ -71,7 +71,7 @@ func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond)
 
 // The short form looks whether they tell of the same thing at all.
 func TestAgreesWithTheSimulation(t *testing.T) {
-	for _, file := range []string{"haproxy-leastconn", "envoy-mixed"} {
+	for _, file := range []string{"haproxy-leastconn", "haproxy-websockets", "envoy-mixed"} {
 		t.Run(file, func(t *testing.T) {
 			o := parsed(t, read(t, file))
 			o.Policies = []simulate.Policy{simulate.Equal(), simulate.Omniscient()}
@@ -81,23 +81,25 @@ func TestAgreesWithTheSimulation(t *testing.T) {
 	}
 }
 
-// What trimtab does depends on what it saw, and Envoy's choices among equal
-// weights are drawn by itself: these are never twice the same. On its own, that
-// moves the simulated p99 of this test by up to 5 %.
+// What trimtab does depends on what it saw, Envoy's choices among equal weights are
+// drawn by itself, and which backend a connection goes to is decided by a hair, once
+// and for long: these are never twice the same. On its own, that moves the simulated
+// p99 of this test by up to 5 %, and that of three real runs with connections lay
+// within 6.4 % (equal weights).
 //
-// It takes six minutes: `make judge-real` runs it.
+// It takes seven minutes: `make judge-real` runs it.
 func TestWholeAgreesWithTheSimulation(t *testing.T) {
 	if os.Getenv("TRIMTAB_WHOLE") == "" {
 		t.Skip("TRIMTAB_WHOLE=1 runs the whole form of TestAgreesWithTheSimulation")
 	}
 	for file, p99 := range map[string]float64{
-		"haproxy-leastconn": 0.05, "haproxy-events": 0.05, "envoy-least-request": 0.07, "envoy-mixed": 0.07,
+		"haproxy-leastconn": 0.05, "haproxy-events": 0.05, "haproxy-websockets": 0.05, "envoy-least-request": 0.07, "envoy-mixed": 0.07,
 	} {
 		t.Run(file, func(t *testing.T) {
 			o := parsed(t, read(t, file))
 			compared(t, o, func(policy string) agreement {
 				want := agreement{p99: p99, p50: time.Millisecond}
-				if policy != simulate.Omniscient().Name && (policy == simulate.Trimtab().Name || o.Proxy.Kind == simulate.KindEnvoy) {
+				if policy != simulate.Omniscient().Name && (policy == simulate.Trimtab().Name || o.Proxy.Kind == simulate.KindEnvoy || len(o.Scenario.Sockets) > 0) {
 					want = agreement{p99: 2 * p99, p50: 2 * time.Millisecond}
 				}
 				return want

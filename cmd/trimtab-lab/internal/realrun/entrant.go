@@ -25,13 +25,17 @@ type entrant struct {
 	controller simulate.Controller
 	weights    []int
 	gauge      gauge
+	inForce    inForce
 }
 
 // start starts everything. The caller has to call close, also after an error.
 func (o *Options) start(ctx context.Context, of entry, seed uint64) (e *entrant, err error) {
-	e = &entrant{entry: of, opts: o, gauge: newGauge(&o.Scenario)}
+	e = &entrant{entry: of, opts: o, gauge: newGauge(&o.Scenario), inForce: newInForce(&o.Scenario)}
 	if e.controller, e.weights, err = of.initial(&o.Scenario); err != nil {
 		return e, err
+	}
+	if of.giver == byController {
+		e.inForce.given(e.weights, nil, false)
 	}
 	if of.reported {
 		e.reports = newReporter(&o.Scenario, seed)
@@ -66,7 +70,7 @@ func (e *entrant) configs() []backend.Config {
 }
 
 func (e *entrant) startHAProxies(ctx context.Context) (err error) {
-	o := haproxyOptions(e.proxy, e.weights, restarts(&e.opts.Scenario))
+	o := haproxyOptions(e.proxy, e.weights, perProxy(&e.opts.Scenario), restarts(&e.opts.Scenario))
 	o.Running, o.Binary = e.backends, e.opts.HAProxy
 	if e.giver == byAgents {
 		if e.agents, err = startAgents(ctx, e.reports.mailboxes); err != nil {

@@ -1,7 +1,6 @@
 package realrun
 
 import (
-	"context"
 	"os"
 	"time"
 
@@ -11,8 +10,7 @@ import (
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/stack"
 )
 
-// gauge measures how evenly the work is spread, by what the backends know, and
-// how often weights change.
+// gauge measures how the work is spread, by what the backends know.
 type gauge struct {
 	scenario *simulate.Scenario
 	at       time.Time
@@ -20,10 +18,12 @@ type gauge struct {
 	taken    []float64 // by neighbours since then
 	// imbalance is of max over mean utilization, connections of max over mean open.
 	imbalance, connections timeMean
-	inForce                map[string]int
-	pushes                 int
-	proxies                []machine.Meter
-	own                    machine.Meter
+	// open is the sum over the second's ticks of what is in flight.
+	open    []float64
+	ticks   int
+	series  *simulate.Series
+	proxies []machine.Meter
+	own     machine.Meter
 }
 
 type timeMean struct {
@@ -41,7 +41,14 @@ func (m timeMean) mean() float64 {
 
 func newGauge(s *simulate.Scenario) gauge {
 	n := len(s.Backends)
-	return gauge{scenario: s, busy: make([]float64, n), taken: make([]float64, n)}
+	g := gauge{
+		scenario: s, busy: make([]float64, n), taken: make([]float64, n), open: make([]float64, n),
+		series: &simulate.Series{Backends: make([]simulate.BackendSeries, n)},
+	}
+	for i := range s.Backends {
+		g.series.Backends[i].Name = s.Backends[i].Name
+	}
+	return g
 }
 
 // measure begins to count processor time.
@@ -61,52 +68,50 @@ func (g *gauge) cores() (proxies, own float64) {
 	return proxies, g.own.Cores()
 }
 
-func (g *gauge) tick(conditions []simulate.Condition) {
-	for i := range conditions {
+func (g *gauge) tick(backends []*backend.Backend, conditions []simulate.Condition) {
+	g.ticks++
+	for i, b := range backends {
 		g.taken[i] += conditions[i].Taken * simulate.Tick.Seconds()
+		g.open[i] += inFlight(b.Totals())
 	}
 }
 
-// second closes a second.
-func (g *gauge) second(backends []*backend.Backend, conditions []simulate.Condition, counted bool) {
+// inFlight is requests and connections.
+func inFlight(t backend.Totals) float64 { return float64(t.OpenRequests + t.OpenSockets) }
+
+// second closes a second, at whose end these weights are in force.
+func (g *gauge) second(backends []*backend.Backend, conditions []simulate.Condition, weights []float64, counted bool) {
 	var load, open spread
 	now := time.Now()
-	seconds := now.Sub(g.at).Seconds()
-	first := g.at.IsZero()
+	seconds, first := now.Sub(g.at).Seconds(), g.at.IsZero()
+	if first {
+		seconds = 1
+	}
 	g.at = now
 	for i, b := range backends {
 		totals := b.Totals()
 		cores := g.scenario.Backends[i].Cores * conditions[i].Cores
 		utilization := (totals.BusySeconds - g.busy[i] + g.taken[i]) / seconds / cores
-		g.busy[i], g.taken[i] = totals.BusySeconds, 0
+		g.record(i, utilization, weights[i])
+		g.busy[i], g.taken[i], g.open[i] = totals.BusySeconds, 0, 0
 		if !out(&conditions[i]) {
 			load.add(utilization)
-			open.add(float64(totals.OpenRequests))
+			open.add(inFlight(totals))
 		}
 	}
+	g.ticks = 0
 	if counted && !first {
 		load.into(&g.imbalance)
 		open.into(&g.connections)
 	}
 }
 
-// weights counts changes of the weights in force, of which the proxies after the
-// first have the same. A change to or from 0 is a backend that goes or comes back,
-// or one that is let work for a moment. A look that fails misses changes that the
-// next one sees.
-func (g *gauge) weights(ctx context.Context, s *stack.Stack, counted bool) {
-	servers, err := s.Proxy.Servers(ctx)
-	if err != nil {
-		return
-	}
-	before := g.inForce
-	g.inForce = make(map[string]int, len(servers))
-	for _, one := range servers {
-		g.inForce[one.Name] = one.Weight
-		if was := before[one.Name]; counted && was > 0 && one.Weight > 0 && one.Weight != was {
-			g.pushes++
-		}
-	}
+// record keeps a second of a backend.
+func (g *gauge) record(backend int, utilization, weight float64) {
+	b := &g.series.Backends[backend]
+	b.InFlight = append(b.InFlight, g.open[backend]/float64(max(g.ticks, 1)))
+	b.Utilization = append(b.Utilization, utilization)
+	b.Weight = append(b.Weight, weight)
 }
 
 // spread is the largest of some values and their sum.

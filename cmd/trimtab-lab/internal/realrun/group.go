@@ -20,17 +20,14 @@ const (
 	stagger = 300 * time.Microsecond
 	// settle is how long the last answers may take; what is left is unfinished.
 	settle = time.Minute
-	// filesPerOpen is what one open request costs this process: its client's end
-	// and its backend's.
-	filesPerOpen = 2
 )
 
 // group runs some policies side by side.
-func (o *Options) group(ctx context.Context, entries []entry, trace load.Trace, seed uint64) (_ []PolicyRun, err error) {
-	if err := machine.NeedFiles(filesPerOpen * maxOpen * len(entries)); err != nil {
+func (o *Options) group(ctx context.Context, entries []entry, d drawn) (_ []PolicyRun, err error) {
+	if err := machine.NeedFiles(filesPerOpen * connections(&o.Scenario) * len(entries)); err != nil {
 		return nil, err
 	}
-	entrants, err := o.startAll(ctx, entries, seed)
+	entrants, err := o.startAll(ctx, entries, d.seed)
 	defer func() { err = errors.Join(err, closeAll(entrants)) }()
 	if err != nil {
 		return nil, err
@@ -39,45 +36,33 @@ func (o *Options) group(ctx context.Context, entries []entry, trace load.Trace, 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	playing, ctx := errgroup.WithContext(ctx)
-	var replays []*load.Replay
+	var all []traffic
 	defer func() {
-		for _, r := range replays {
-			r.Stop()
+		for i := range all {
+			all[i].stop()
 		}
 	}()
 	for i, e := range entrants {
 		start := begin.Add(time.Duration(i) * stagger)
-		r, err := load.Start(ctx, e.load(trace), start)
+		t, err := e.traffic(ctx, d, start)
+		all = append(all, t)
 		if err != nil {
 			cancel()
 			_ = playing.Wait() // what it says is that it was cancelled
 			return nil, err
 		}
-		replays = append(replays, r)
 		playing.Go(func() error { return e.play(ctx, start) })
-		playing.Go(func() error { return ended(ctx, r, start.Add(o.Scenario.Duration+settle)) })
+		playing.Go(func() error { return t.ended(ctx, start.Add(o.Scenario.Duration+settle)) })
 	}
 	if err := playing.Wait(); err != nil {
 		return nil, err
 	}
 	var out []PolicyRun
 	for i, e := range entrants {
-		replays[i].Stop()
-		out = append(out, e.run(replays[i], trace, seed))
+		all[i].stop()
+		out = append(out, e.run(&all[i], d))
 	}
 	return out, nil
-}
-
-// ended waits for the last answer, or for the time after which none counts.
-func ended(ctx context.Context, r *load.Replay, until time.Time) error {
-	patience := time.NewTimer(time.Until(until))
-	defer patience.Stop()
-	select {
-	case <-r.Ended():
-	case <-patience.C:
-	case <-ctx.Done():
-	}
-	return ctx.Err()
 }
 
 func (o *Options) startAll(ctx context.Context, entries []entry, seed uint64) ([]*entrant, error) {
@@ -106,25 +91,23 @@ func closeAll(entrants []*entrant) error {
 	return errors.Join(closing.Wait(), errors.Join(errs...))
 }
 
-func (e *entrant) load(trace load.Trace) load.Options {
-	o := load.Options{URL: e.stacks[0].URL(), Trace: trace, Timeout: patience, MaxOpen: maxOpen}
-	for _, s := range e.stacks[1:] {
-		o.Others = append(o.Others, s.URL())
-	}
-	return o
-}
-
 // run sums a policy's run up.
-func (e *entrant) run(r *load.Replay, trace load.Trace, seed uint64) PolicyRun {
+func (e *entrant) run(t *traffic, d drawn) PolicyRun {
 	s := &e.opts.Scenario
 	out := PolicyRun{
-		Policy: e.policy.Name, Seed: seed, Result: r.Final(s.Warmup, s.Duration), CompletionLateP99: e.takeCompletionLate(),
-		spread: result{
+		Policy: e.policy.Name, Seed: d.seed,
+		Result:      load.Final(s.Warmup, s.Duration, t.parts()...),
+		Connections: t.connected(s.Warmup, s.Duration), CompletionLateP99: e.takeCompletionLate(),
+		seen: seen{
 			imbalance: e.gauge.imbalance.mean(), connections: e.gauge.connections.mean(),
-			pushes: e.gauge.pushes, backends: len(s.Backends), minutes: (s.Duration - s.Warmup).Minutes(),
+			pushes: e.inForce.pushes, backends: len(s.Backends), minutes: (s.Duration - s.Warmup).Minutes(),
+			convergence: e.inForce.watch.Convergence(), series: e.gauge.series, steady: !restarts(s),
 		},
 	}
-	out.Validity = load.Gate(out.SendLate, trace.TypicalDemand())
+	for i, latency := range load.Latencies(len(s.Backends), s.Duration, t.parts()...) {
+		out.seen.series.Backends[i].Latency = latency
+	}
+	out.Validity = load.Gate(out.SendLate, d.typical)
 	out.ProxyCPU, out.LabCPU = e.gauge.cores()
 	return out
 }

@@ -18,7 +18,8 @@ type Options struct {
 	Policies []simulate.Policy
 	Seeds    []uint64
 	// AtOnce is how many policies run side by side, 0 for as many as this machine
-	// is likely to carry: at most 4 and maxRate requests per second together.
+	// is likely to carry: at most 4, maxRate requests per second together, and as
+	// many connections as this process may have open files for.
 	AtOnce int
 	// Trimtab is the program's path, needed for its policies only. HAProxy and
 	// Envoy are paths, "" for those that are found.
@@ -30,22 +31,10 @@ type Options struct {
 // ErrPools is that a scenario has pools of its own.
 var ErrPools = errors.New("several pools are not runnable on real proxies yet, only in simulation")
 
-// ErrLongLived is that a scenario has long-lived connections.
-var ErrLongLived = errors.New("websockets are not runnable on a real proxy yet")
-
-const (
-	mostAtOnce = 4
-	// maxRate is what all policies side by side may add up to. Two cores carry
-	// about three times as much before the generator is late.
-	maxRate = 2000.0
-)
-
 func (o *Options) check() error {
 	switch {
 	case o.Scenario.Pools != nil:
 		return fmt.Errorf("scenario %s: %w", o.Scenario.Name, ErrPools)
-	case len(o.Scenario.Sockets) > 0:
-		return fmt.Errorf("scenario %s: %w", o.Scenario.Name, ErrLongLived)
 	case o.Proxy.Kind != simulate.KindHAProxy && o.Proxy.Kind != simulate.KindEnvoy:
 		return fmt.Errorf("scenario %s: there is no real proxy %q", o.Scenario.Name, o.Proxy)
 	case len(o.Seeds) == 0 || len(o.Policies) == 0:
@@ -55,15 +44,6 @@ func (o *Options) check() error {
 	default:
 		return o.Scenario.Check()
 	}
-}
-
-// together is how many policies run side by side.
-func (o *Options) together(requests int) int {
-	if o.AtOnce > 0 {
-		return o.AtOnce
-	}
-	rate := float64(requests) / o.Scenario.Duration.Seconds()
-	return max(1, min(mostAtOnce, int(maxRate/max(rate, 1))))
 }
 
 func (o *Options) note(format string, args ...any) {

@@ -2,6 +2,7 @@ package realrun
 
 import (
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
@@ -13,6 +14,8 @@ type Outcome struct {
 	simulate.Summary
 	// Runs are all single runs, by seed and then in the order of the policies.
 	Runs []PolicyRun
+	// Verdicts are those of the policies. All results have their Series.
+	Verdicts []simulate.Verdict
 }
 
 // PolicyRun is one policy with one seed.
@@ -22,6 +25,8 @@ type PolicyRun struct {
 	// Result is what clients met with after the warm-up.
 	load.Result
 	Validity load.Validity
+	// Connections is how the long-lived ones went.
+	Connections load.ClientResult
 	// CompletionLateP99 is how late backends' answers left.
 	CompletionLateP99 time.Duration
 	// ProxyCPU and LabCPU are cores used by the policy's proxies and by this
@@ -29,15 +34,27 @@ type PolicyRun struct {
 	// not tell.
 	ProxyCPU, LabCPU float64
 
-	spread result
+	seen seen
 }
 
-// result is what is known besides.
-type result struct {
+// seen is what is known besides.
+type seen struct {
 	imbalance, connections float64
 	pushes, backends       int
 	minutes                float64
+	convergence            []simulate.Convergence
+	series                 *simulate.Series
+	// steady is that no backend ever breaks connections off.
+	steady bool
 }
+
+// openLimit is how late connections may be open at their 99th percentile. They
+// stay for seconds at the least: a tenth of one hardly changes how they are spread.
+const openLimit = 100 * time.Millisecond
+
+// nearlyAll is the share of its cores from which on the lab itself may be what is
+// slow.
+const nearlyAll = 0.85
 
 // Invalid lists why the run does not count, nothing if it does.
 func (r *PolicyRun) Invalid() []string {
@@ -47,33 +64,54 @@ func (r *PolicyRun) Invalid() []string {
 	}
 	limit := r.Validity.Limit
 	if !r.Validity.Valid() {
-		say("requests were sent %v late at p99 (limit %v)", round(r.SendLate.P99), round(limit))
+		say("requests and messages were sent %v late at p99 (limit %v)", round(r.SendLate.P99), round(limit))
 	}
 	if r.CompletionLateP99 > limit {
 		say("backends' answers left %v late at p99 (limit %v)", round(r.CompletionLateP99), round(limit))
 	}
 	if r.Overhead.P50 > limit {
-		say("requests spent %v on the way at the median (limit %v)", round(r.Overhead.P50), round(limit))
+		say("requests and messages spent %v on the way at the median (limit %v)", round(r.Overhead.P50), round(limit))
 	}
 	if r.Errors.NotSent > 0 {
-		say("%d requests were not sent, as %d were open", r.Errors.NotSent, maxOpen)
+		say("%d requests or connections were not sent, as %d requests were open or this machine has no ports or files left", r.Errors.NotSent, maxOpen)
+	}
+	if late := r.Connections.OpenLate.P99; late > openLimit {
+		say("connections were open %v late at p99 (limit %v)", round(late), openLimit)
+	}
+	if r.Connections.Lost > 0 && r.seen.steady {
+		say("%d connections broke off, though no backend had ended them", r.Connections.Lost)
+	}
+	if threads := runtime.GOMAXPROCS(0); len(why) > 0 && r.LabCPU > nearlyAll*float64(threads) {
+		say("the lab used %.2f of the %d cores that it may use (GOMAXPROCS=%d gives it one more)", r.LabCPU, threads, threads+1)
 	}
 	return why
 }
 
 func (r *PolicyRun) String() string {
-	return fmt.Sprintf("seed %d, %s: p50 %v, p99 %v, %.2f %% errors; %v; answers %v late at p99; on the way p50 %v, p99 %v; proxies %.2f, lab %.2f cores",
-		r.Seed, r.Policy, round(r.Latency.P50), round(r.Latency.P99), 100*r.ErrorShare(), r.Validity, round(r.CompletionLateP99),
+	return fmt.Sprintf("seed %d, %s: p50 %v, p99 %v, %.2f %% errors%s; %v; answers %v late at p99; on the way p50 %v, p99 %v; proxies %.2f, lab %.2f cores",
+		r.Seed, r.Policy, round(r.Latency.P50), round(r.Latency.P99), 100*r.ErrorShare(), r.connected(), r.Validity, round(r.CompletionLateP99),
 		round(r.Overhead.P50), round(r.Overhead.P99), r.ProxyCPU, r.LabCPU)
+}
+
+// connected tells of long-lived connections, where there were any.
+func (r *PolicyRun) connected() string {
+	c := &r.Connections
+	if c.Opened+c.Failed == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d connections, %d failed, %d at most, max/mean %.3f, %d lost, open %v late at p99",
+		c.Opened, c.Failed, c.Peak, r.seen.connections, c.Lost, round(c.OpenLate.P99))
 }
 
 // simulated is the run as the simulation would tell of it.
 func (r *PolicyRun) simulated() simulate.Result {
 	return simulate.Result{
 		Requests: r.Requests, Failed: r.Errors.Total(), Refused: r.Refused, Unfinished: r.Unfinished,
+		Lost: r.Connections.LostThen,
 		Mean: r.Mean, P50: r.Latency.P50, P90: r.Latency.P90, P99: r.Latency.P99, P999: r.Latency.P999,
-		Imbalance: r.spread.imbalance, ConnectionsMaxMean: r.spread.connections,
-		Pushes: r.spread.pushes, PushRate: float64(r.spread.pushes) / r.spread.minutes / float64(r.spread.backends),
+		Imbalance: r.seen.imbalance, ConnectionsMaxMean: r.seen.connections,
+		Pushes: r.seen.pushes, PushRate: float64(r.seen.pushes) / r.seen.minutes / float64(r.seen.backends),
+		Convergence: r.seen.convergence, Series: r.seen.series,
 	}
 }
 

@@ -39,6 +39,7 @@ func (e *entrant) ticks(ctx context.Context, start time.Time) error {
 		return err
 	}
 	defer func() { _ = a.Close() }()
+	e.inForce.watch.Notice(0, e.conditions.now)
 	if e.opts.Scenario.Warmup == 0 {
 		e.measure()
 	}
@@ -63,20 +64,28 @@ func (e *entrant) tick(ctx context.Context, tick int) error {
 			return err
 		}
 	}
+	e.inForce.watch.Notice(at, e.conditions.now)
 	if e.reports != nil {
 		e.reports.tick(e.backends, e.conditions.now)
 	}
-	e.gauge.tick(e.conditions.now)
+	e.gauge.tick(e.backends, e.conditions.now)
 	if warm := e.opts.Scenario.Warmup; at >= warm && at-simulate.Tick < warm {
 		e.measure()
 	}
 	if tick%ticksPerStep != 0 {
 		return nil
 	}
-	counted := at > e.opts.Scenario.Warmup
-	e.gauge.second(e.backends, e.conditions.now, counted)
+	return e.second(ctx, at, at > e.opts.Scenario.Warmup)
+}
+
+// second closes a second with the weights that were in force in it. After the last
+// one nobody steers.
+func (e *entrant) second(ctx context.Context, at time.Duration, counted bool) error {
 	if e.giver != byController {
-		e.gauge.weights(ctx, e.stacks[0], counted)
+		e.look(ctx, at, counted)
+	}
+	e.gauge.second(e.backends, e.conditions.now, e.inForce.drawable(e.conditions.now), counted)
+	if e.giver != byController || at >= e.opts.Scenario.Duration {
 		return nil
 	}
 	return e.step(ctx, at, counted)
@@ -99,15 +108,10 @@ func (e *entrant) step(ctx context.Context, at time.Duration, counted bool) erro
 			samples[i].Report = e.reports.mailboxes[i].take()
 		}
 	}
-	before := append([]int(nil), e.weights...)
-	e.weights = append(e.weights[:0:0], e.controller.Step(at, samples).Weights...)
-	if counted {
-		for i, w := range e.weights {
-			if w != before[i] && !e.conditions.now[i].Absent {
-				e.gauge.pushes++
-			}
-		}
-	}
+	steering := e.controller.Step(at, samples)
+	e.weights = append(e.weights[:0:0], steering.Weights...)
+	e.inForce.given(e.weights, e.conditions.now, counted)
+	e.inForce.watch.Steered(at, e.conditions.now, steering)
 	return e.steer(ctx)
 }
 

@@ -3,27 +3,16 @@ package realrun
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/stack"
 	"github.com/trimtab-lb/trimtab/scorer"
 )
 
-const (
-	// patience is how long proxies wait for an answer: longer than any that the
-	// simulation, which waits for ever, is likely to see.
-	patience = 5 * time.Minute
-	// maxOpen bounds the requests of one policy that are open at once, so that
-	// several fit into the files that a process may have open.
-	maxOpen = 1500
-	// spareConnections is what HAProxy takes besides.
-	spareConnections = 100
-)
-
-// haproxyOptions are those of one HAProxy of a policy.
-func haproxyOptions(p simulate.Proxy, weights []int, checked bool) stack.HAProxyOptions {
-	o := stack.HAProxyOptions{Weights: weights, Timeout: patience, MaxConn: maxOpen + spareConnections, Balance: "leastconn"}
+// haproxyOptions are those of one HAProxy of a policy, which has so many connections
+// at most.
+func haproxyOptions(p simulate.Proxy, weights []int, connections int, checked bool) stack.HAProxyOptions {
+	o := stack.HAProxyOptions{Weights: weights, Timeout: patience, MaxConn: connections, Balance: "leastconn"}
 	switch p.Algorithm {
 	case scorer.RoundRobin:
 		o.Balance = "roundrobin"

@@ -88,11 +88,11 @@ func (r *reporter) report(i int, from *backend.Backend, c *simulate.Condition) s
 	if !o.at.IsZero() {
 		seconds = now.Sub(o.at).Seconds()
 	}
-	failed := float64(totals.Failed - o.totals.Failed)
+	failed := float64(totals.Failed - o.totals.Failed + totals.FailedMessages - o.totals.FailedMessages)
 	l := simulate.Load{
 		Utilization: (totals.BusySeconds - o.totals.BusySeconds + o.taken) / seconds / (b.Cores * c.Cores),
-		Completed:   (float64(totals.Served-o.totals.Served) + failed) / seconds,
-		Failed:      failed / seconds, InFlight: float64(totals.OpenRequests),
+		Completed:   (float64(totals.Served-o.totals.Served+totals.Messages-o.totals.Messages) + failed) / seconds,
+		Failed:      failed / seconds, InFlight: float64(totals.OpenRequests + totals.OpenSockets),
 	}
 	*o = own{at: now, totals: totals, last: o.last}
 	l.Utilization *= max(1+how.Noise*r.random.NormFloat64(), 0) * c.Claim

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -57,5 +59,34 @@ func TestReporterSpoilsReports(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Connections are in flight, and messages are completed.
+func TestReportsCountConnections(t *testing.T) {
+	b, err := backend.Start(t.Context(), backend.Config{Name: "a", Cores: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close() }()
+	c, _, err := websocket.Dial(t.Context(), "ws://"+b.Addr()+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.CloseNow() }()
+	if err := wsjson.Write(t.Context(), c, backend.Message{ID: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s := &simulate.Scenario{Backends: []simulate.Backend{{Name: "a", Cores: 2, Speed: 1}}, Reports: &simulate.Reports{}}
+	r := newReporter(s, 1)
+	for range ticksIn(r.period()) {
+		r.tick([]*backend.Backend{b}, []simulate.Condition{simulate.Healthy()})
+	}
+	want := simulate.Load{Completed: 1, InFlight: 1}
+	if diff := cmp.Diff(want, r.mailboxes[0].take()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

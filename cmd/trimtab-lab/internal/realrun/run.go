@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
-	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/load"
 )
 
 // Run runs a scenario and returns what it found, valid or not. Everything that it
@@ -25,7 +23,7 @@ func Run(ctx context.Context, o Options) (Outcome, error) {
 		}
 		out.Runs = append(out.Runs, runs...)
 	}
-	out.Summary = o.summary(verdicts, out.Runs)
+	out.Summary, out.Verdicts = o.summary(verdicts, out.Runs), verdicts
 	return out, nil
 }
 
@@ -35,7 +33,7 @@ func (o *Options) entries() ([]simulate.Verdict, []entry) {
 	var verdicts []simulate.Verdict
 	var entries []entry
 	for _, p := range o.Policies {
-		v := simulate.Verdict{Scenario: o.Scenario.Name, Proxy: o.Proxy, Policy: p.Name}
+		v := simulate.Verdict{Scenario: o.Scenario.Name, Proxy: o.Proxy, Policy: p.Name, Sockets: !hasRequests(&o.Scenario)}
 		e, err := o.entryOf(p)
 		if err != nil {
 			v.NotApplicable = err.Error()
@@ -53,13 +51,17 @@ func (o *Options) entries() ([]simulate.Verdict, []entry) {
 
 // seed runs all policies on one trace, group after group.
 func (o *Options) seed(ctx context.Context, entries []entry, seed uint64) ([]PolicyRun, error) {
-	trace, err := o.trace(seed)
+	d, err := o.draw(seed)
+	if err != nil {
+		return nil, err
+	}
+	together, err := o.together(d)
 	if err != nil {
 		return nil, err
 	}
 	var out []PolicyRun
-	for group := range slices.Chunk(entries, o.together(len(trace.Arrivals))) {
-		runs, err := o.group(ctx, group, trace, seed)
+	for group := range slices.Chunk(entries, together) {
+		runs, err := o.group(ctx, group, d)
 		if err != nil {
 			return nil, err
 		}
@@ -69,22 +71,6 @@ func (o *Options) seed(ctx context.Context, entries []entry, seed uint64) ([]Pol
 		out = append(out, runs...)
 	}
 	return out, nil
-}
-
-// trace is what the simulation sees with that seed.
-func (o *Options) trace(seed uint64) (load.Trace, error) {
-	arrivals, err := simulate.Arrivals(&o.Scenario, seed)
-	if err != nil {
-		return load.Trace{}, err
-	}
-	t := load.Trace{Arrivals: make([]load.Arrival, len(arrivals))}
-	var work time.Duration
-	for i, a := range arrivals {
-		t.Arrivals[i] = load.Arrival{At: a.At, Demand: a.Work, Wait: a.Wait, To: a.Proxy}
-		work += a.Work
-	}
-	t.MeanDemand = work / time.Duration(max(len(arrivals), 1))
-	return t, nil
 }
 
 // summary puts all runs together.

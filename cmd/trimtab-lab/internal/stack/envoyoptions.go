@@ -197,7 +197,7 @@ static_resources:
             virtual_hosts:
             - name: lab
               domains: ["*"]
-              routes: [{match: {prefix: /}, route: {cluster: {{.Pool}}, timeout: 60s, idle_timeout: 3600s}}]
+              routes: [{match: {prefix: /}, route: {cluster: {{.Pool}}, timeout: {{.Timeout}}, idle_timeout: 3600s}}]
           http_filters:
           - name: envoy.filters.http.router
             typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
