@@ -47,7 +47,7 @@ judge: build ## policies judged in all scenarios, simulated: bin/judge.html, and
 	$(BIN)/trimtab-lab simulate --scenario testdata/scenarios --draw 50 --draw-seed $(JUDGE_DRAW_SEED) \
 	  --seeds $(JUDGE_SEEDS) --figures --out $(BIN) --readme README.md
 
-judge-real: proxies ## the simulation against real HAProxies and Envoys, on the same traces (6 minutes)
+judge-real: proxies ## the simulation against real HAProxies and Envoys, on the same traces (7 minutes)
 	@envoy=$$(.ci/envoy); export TRIMTAB_ENVOY=$$envoy; \
 	TRIMTAB_WHOLE=1 $(GO) test -count=1 -v -timeout 20m -run '^TestWhole' ./cmd/trimtab-lab/internal/realrun
 
