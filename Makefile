@@ -15,11 +15,15 @@ REALTIME := /cmd/trimtab-lab\(/internal/\(alarm\|backend\|child\|demo\|load\|mac
 # scenario gets.
 JUDGE_DRAW_SEED ?= 20261121
 JUDGE_SEEDS     ?= 5
+# What the law's constants are swept in: every kind of disturbance, proxy and
+# traffic, without the largest pools.
+CONSTANTS_SEEDS     ?= 3
+CONSTANTS_SCENARIOS ?= $(filter-out %/thousand.yaml %/hundred-K16.yaml,$(wildcard testdata/scenarios/*.yaml))
 
-.PHONY: help build demo demo-envoy judge judge-real test unit lint race bench fuzz proxies clean
+.PHONY: help build demo demo-envoy judge judge-real judge-constants test unit lint race bench fuzz proxies clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/trimtab and bin/trimtab-lab
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/trimtab ./cmd/trimtab-lab
@@ -50,6 +54,9 @@ judge: build ## policies judged in all scenarios, simulated: bin/judge.html, and
 judge-real: proxies ## the simulation against real HAProxies and Envoys, on the same traces (7 minutes)
 	@envoy=$$(.ci/envoy); export TRIMTAB_ENVOY=$$envoy; \
 	TRIMTAB_WHOLE=1 $(GO) test -count=1 -v -timeout 20m -run '^TestWhole' ./cmd/trimtab-lab/internal/realrun
+
+judge-constants: build ## every constant of the law halved and doubled, simulated: how much p99 changes (40 minutes)
+	$(BIN)/trimtab-lab sensitivity $(addprefix --scenario ,$(CONSTANTS_SCENARIOS)) --seeds $(CONSTANTS_SEEDS)
 
 test: proxies lint race ## everything: vet, staticcheck, gofumpt, all tests on real proxies
 

@@ -1,12 +1,13 @@
 // Command trimtab-lab judges tuning: it runs real HAProxies and Envoys
 // in front of emulated backends, under load that can be repeated.
 //
-//	trimtab-lab demo     what trimtab does to a tail, shown on three proxies side by side
-//	trimtab-lab serve    emulated backends, for experiments of one's own
-//	trimtab-lab load     open-loop load on any URL
-//	trimtab-lab simulate policies judged by scenario files, fast and repeatably
-//	trimtab-lab run      policies judged by scenario files on real proxies
-//	trimtab-lab scenario checks, schema and random draws of scenario files
+//	trimtab-lab demo        what trimtab does to a tail, shown on three proxies side by side
+//	trimtab-lab serve       emulated backends, for experiments of one's own
+//	trimtab-lab load        open-loop load on any URL
+//	trimtab-lab simulate    policies judged by scenario files, fast and repeatably
+//	trimtab-lab run         policies judged by scenario files on real proxies
+//	trimtab-lab sensitivity how little depends on the law's constants, by scenario files
+//	trimtab-lab scenario    checks, schema and random draws of scenario files
 //
 // It exits with 0 if all is well, 1 if something failed, was missed or is
 // INVALID, and 2 on wrong usage.
@@ -53,9 +54,10 @@ type commands struct {
 	Serve serveCommand `cmd:"" help:"Serve emulated backends until interrupted."`
 	Load  loadCommand  `cmd:"" help:"Put open-loop load on a URL and report latencies."`
 
-	Simulate simulateCommand `cmd:"" help:"Judge policies by scenario files in simulation, thousands of times faster than real time."`
-	Run      runCommand      `cmd:"" help:"Judge policies by scenario files on real HAProxies and Envoys."`
-	Scenario scenarioCommand `cmd:"" help:"Check scenario files, print their schema, draw one at random."`
+	Simulate    simulateCommand    `cmd:"" help:"Judge policies by scenario files in simulation, thousands of times faster than real time."`
+	Run         runCommand         `cmd:"" help:"Judge policies by scenario files on real HAProxies and Envoys."`
+	Sensitivity sensitivityCommand `cmd:"" help:"Show in simulation how little depends on the constants of the law."`
+	Scenario    scenarioCommand    `cmd:"" help:"Check scenario files, print their schema, draw one at random."`
 }
 
 // errMissed ends a command that has already said what is wrong.
