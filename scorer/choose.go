@@ -31,7 +31,9 @@ const lawConnections = "connections"
 
 func (p *Pool) choose(e evidence) choice {
 	configured := func(why string) choice { return choice{name: LawStatic, why: why, law: p.static} }
-	p.capacity.holds = e.holds
+	// Where the algorithm has no feedback, what a backend holds takes no requests from
+	// it, and what waits in its queue would pass for held.
+	p.capacity.holds = e.holds && e.feedback
 	switch {
 	case p.config.Law == LawStatic:
 		return configured("configured: the configured capacities")
