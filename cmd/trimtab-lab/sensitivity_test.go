@@ -24,7 +24,8 @@ func TestSensitivity(t *testing.T) {
 		{"all that is wrong", []string{"--scenario", dir}, exitFailed, []string{"bad.yml:2:11: duration"}},
 		{
 			"good",
-			[]string{"--scenario", good, "--seeds", "2", "--constants", "FirstDeviation,Leak", "--proxies", "own,haproxy/random(2)"}, exitFine,
+			[]string{"--scenario", good, "--seeds", "2", "--constants", "FirstDeviation,Leak", "--proxies", "own,haproxy/random(2)"},
+			exitFine,
 			[]string{"2 constants halved and doubled in 4 rows", "FirstDeviation  0.3", "small haproxy/"},
 		},
 	} {
