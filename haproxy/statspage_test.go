@@ -285,17 +285,20 @@ func TestStatsPageOutlivesHAProxy(t *testing.T) {
 
 func TestStatsPageOverTLSAndOddAnswers(t *testing.T) {
 	dump := recorded(t, "stat")["2.6"]
+	over := make(chan struct{})
 	answers := map[string]http.HandlerFunc{
 		"/page":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(dump) },
 		"/redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/page;csv", http.StatusFound) },
 		"/html":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html></html>")) },
 		"/empty":    func(http.ResponseWriter, *http.Request) {},
-		"/hung":     func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		// Not until the client gives up: what it then finds is a race.
+		"/hung": func(http.ResponseWriter, *http.Request) { <-over },
 	}
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answers[strings.TrimSuffix(r.URL.Path, ";csv")](w, r)
 	}))
 	defer s.Close()
+	defer close(over)
 	tlsConfig := s.Client().Transport.(*http.Transport).TLSClientConfig
 	p := newPage(t, StatsPageConfig{URL: s.URL + "/page", TLS: tlsConfig})
 	if got := look(t, p); len(got) != 7 {
