@@ -1,0 +1,6 @@
+//go:build race
+
+package report
+
+// underRace says that times mean little.
+const underRace = true

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package usage
+
+import "runtime"
+
+func affinity(int) int { return runtime.NumCPU() }
