@@ -40,6 +40,7 @@ func decodeORCA(r *scorer.Report, body []byte) ([]drop, error) {
 			drops = append(drops, decodeNamed(r, raw, m.prefix)...)
 		}
 	}
+	countOpen(r)
 	return drops, orEmpty(r, drops)
 }
 

@@ -45,6 +45,7 @@ func (s *seen) fill(r *scorer.Report, m *orcav3.OrcaLoadReport) {
 		r.Named[utilizationPrefix+name] = v
 	}
 	maps.Copy(r.Named, m.GetNamedMetrics())
+	countOpen(r)
 }
 
 // decodeORCABinary reads an xds.data.orca.v3.OrcaLoadReport. Of a lone message

@@ -88,5 +88,6 @@ func decodeORCAText(r *scorer.Report, text string) ([]drop, error) {
 	}
 	drops := decodeScalars(r, fields)
 	drops = append(drops, takeNamed(r, named, "")...)
+	countOpen(r)
 	return drops, orEmpty(r, drops)
 }
