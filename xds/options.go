@@ -31,8 +31,6 @@ type Options struct {
 
 const (
 	defaultMaxStreams = 10_000
-	// minReportInterval is what the load reporting service asks for at the least.
-	minReportInterval = 20 * time.Millisecond
 	// maxPerConnection bounds what one client can open; an Envoy has two streams, or
 	// one for each of its clusters.
 	maxPerConnection = 10_000
@@ -49,8 +47,8 @@ func (o Options) withDefaults() (Options, error) {
 		o.MaxStreams = defaultMaxStreams
 	}
 	var errs []error
-	if o.ReportInterval < minReportInterval {
-		errs = append(errs, fmt.Errorf("load reports every %s: at least %s have to lie between two", o.ReportInterval, minReportInterval))
+	if o.ReportInterval < loadstats.MinInterval {
+		errs = append(errs, fmt.Errorf("load reports every %s: at least %s have to lie between two", o.ReportInterval, loadstats.MinInterval))
 	}
 	if o.MaxStreams < 0 || o.MaxConnectionAge < 0 {
 		errs = append(errs, fmt.Errorf("%d streams, connections of %s: limits must not be negative", o.MaxStreams, o.MaxConnectionAge))

@@ -257,6 +257,27 @@ func TestNumberOfStreamsMayChange(t *testing.T) {
 	first.stays(t)
 }
 
+// A stream that has said nothing yet takes a place, and leaves it at its end.
+func TestStreamsTakePlaces(t *testing.T) {
+	s := serve(t, Options{MaxStreams: 2})
+	_, members := backends(t, 1)
+	envoyTarget(t, s.Server, EnvoyOptions{Listener: edge()}, members)
+	silent := visit(t, s.Server, "edge-1", insecure.NewCredentials())
+	until(t, 5*time.Second, func() error {
+		s.admission.mu.Lock()
+		defer s.admission.mu.Unlock()
+		if n := len(s.admission.guests); n != 2 {
+			return fmt.Errorf("%d streams", n)
+		}
+		return nil
+	})
+	if err := visit(t, s.Server, "edge-2", insecure.NewCredentials()).clusters(); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("one stream too many: %v", err)
+	}
+	_ = silent.connection.Close()
+	until(t, 5*time.Second, func() error { return visit(t, s.Server, "edge-2", insecure.NewCredentials()).clusters() })
+}
+
 func TestWhatCannotChangeIsNamed(t *testing.T) {
 	s := serve(t, Options{})
 	for name, test := range map[string]struct {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net"
 	"slices"
 	"sync"
@@ -24,9 +23,6 @@ const (
 	viewEnvoy = "envoy"
 	viewGRPC  = "grpc"
 )
-
-// noLimit leaves the number of streams to the admission, which knows all of them.
-const noLimit = math.MaxInt32
 
 // stopTimeout bounds the end of streams that do not read.
 const stopTimeout = time.Second
@@ -58,8 +54,8 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 	s.admission = newAdmission(o.rules(), s.log)
 	settings := discovery.Options{
 		View: viewOf, Observer: observes, Identifier: "trimtab", Log: s.log,
-		Admit:      func(ctx context.Context, n *corev3.Node) error { return s.admission.admit(ctx, n.GetId()) },
-		MaxStreams: noLimit, MaxConnectionAge: o.MaxConnectionAge,
+		Admit:            func(ctx context.Context, n *corev3.Node) error { return s.admission.admit(ctx, n.GetId()) },
+		MaxConnectionAge: o.MaxConnectionAge,
 	}
 	var transport []grpc.ServerOption
 	if o.TLS != nil {
@@ -72,7 +68,7 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	if s.loads, err = loadstats.New(loadstats.Options{
-		Interval: o.ReportInterval, MaxStreams: noLimit, Admit: s.admission.admit, Logger: s.log,
+		Interval: o.ReportInterval, Admit: s.admission.admit, Logger: s.log,
 	}); err != nil {
 		return nil, fmt.Errorf("xds: %w", err)
 	}

@@ -62,7 +62,7 @@ func TestOptionsThatAreRefused(t *testing.T) {
 	view := func(*corev3.Node) string { return testView }
 	for name, o := range map[string]Options{
 		"no view":  {},
-		"negative": {View: view, MaxStreams: -1},
+		"negative": {View: view, MaxResourceNames: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := New(o); err == nil {

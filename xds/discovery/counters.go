@@ -9,7 +9,7 @@ type Counters struct {
 	Opened  uint64
 	// Unknown are requests for types that are not served, on aggregated streams.
 	Unknown uint64
-	// Types has an entry for each of [TypeURLs].
+	// Types has an entry for each type that is served, by its URL.
 	Types map[string]TypeCounters
 }
 

@@ -17,16 +17,6 @@ const (
 // aggregated stands for all kinds where a stream serves just one.
 const aggregated = kinds
 
-// TypeURLs lists the types that are served, in the order in which one
-// publication is sent.
-func TypeURLs() []string {
-	urls := make([]string, 0, kinds)
-	for k := range kinds {
-		urls = append(urls, k.typeURL())
-	}
-	return urls
-}
-
 func (k kind) typeURL() string {
 	switch k {
 	case clusters:

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,8 +30,6 @@ type Options struct {
 	// Log gets rejected responses. Default: nothing is logged.
 	Log *slog.Logger
 
-	// MaxStreams is the limit of streams in all. Default 20,000.
-	MaxStreams int
 	// MaxResourceNames is the limit of names that one stream subscribes to, all
 	// types together. Default 20,000.
 	MaxResourceNames int
@@ -39,38 +38,19 @@ type Options struct {
 	// FirstRequest is how long a stream may stay without a request. Default 10 s.
 	FirstRequest time.Duration
 
-	// MaxConnectionIdle is how long a connection may stay without streams.
-	// Default 5 min.
-	MaxConnectionIdle time.Duration
 	// MaxConnectionAge is when clients are asked to connect anew, so that they
 	// spread over replicas; gRPC takes 10 % more or less. Default: never.
 	MaxConnectionAge time.Duration
-	// MaxConnectionAgeGrace is how long after that streams are closed. Default 10 s.
-	MaxConnectionAgeGrace time.Duration
-	// KeepaliveInterval is when a silent connection is pinged, KeepaliveTimeout how
-	// long the reply may take. Default 30 s and 10 s.
-	KeepaliveInterval, KeepaliveTimeout time.Duration
 }
 
 func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	defaultTo(&o.MaxStreams, 20_000)
-	defaultTo(&o.MaxResourceNames, 20_000)
-	defaultTo(&o.MaxRequestBytes, 4<<20)
-	defaultTo(&o.FirstRequest, 10*time.Second)
-	defaultTo(&o.MaxConnectionIdle, 5*time.Minute)
-	defaultTo(&o.MaxConnectionAgeGrace, 10*time.Second)
-	defaultTo(&o.KeepaliveInterval, 30*time.Second)
-	defaultTo(&o.KeepaliveTimeout, 10*time.Second)
+	o.MaxResourceNames = cmp.Or(o.MaxResourceNames, 20_000)
+	o.MaxRequestBytes = cmp.Or(o.MaxRequestBytes, 4<<20)
+	o.FirstRequest = cmp.Or(o.FirstRequest, 10*time.Second)
 	return o
-}
-
-func defaultTo[T int | time.Duration](field *T, value T) {
-	if *field == 0 {
-		*field = value
-	}
 }
 
 func (o Options) validate() error {
@@ -82,15 +62,10 @@ func (o Options) validate() error {
 		name  string
 		value int64
 	}{
-		{"MaxStreams", int64(o.MaxStreams)},
 		{"MaxResourceNames", int64(o.MaxResourceNames)},
 		{"MaxRequestBytes", int64(o.MaxRequestBytes)},
 		{"FirstRequest", int64(o.FirstRequest)},
-		{"MaxConnectionIdle", int64(o.MaxConnectionIdle)},
 		{"MaxConnectionAge", int64(o.MaxConnectionAge)},
-		{"MaxConnectionAgeGrace", int64(o.MaxConnectionAgeGrace)},
-		{"KeepaliveInterval", int64(o.KeepaliveInterval)},
-		{"KeepaliveTimeout", int64(o.KeepaliveTimeout)},
 	} {
 		if limit.value < 0 {
 			errs = append(errs, fmt.Errorf("%s is negative", limit.name))

@@ -21,6 +21,16 @@ const (
 	writeBuffer      = 64 << 10
 )
 
+const (
+	// maxConnectionIdle is how long a connection may stay without streams.
+	maxConnectionIdle = 5 * time.Minute
+	// maxConnectionAgeGrace is how long after MaxConnectionAge streams are closed.
+	maxConnectionAgeGrace = 10 * time.Second
+	// keepaliveInterval is when a silent connection is pinged, keepaliveTimeout how
+	// long the reply may take.
+	keepaliveInterval, keepaliveTimeout = 30 * time.Second, 10 * time.Second
+)
+
 // ServerOptions are for the gRPC server that [Server.Register] is called with.
 // They include the codec, without which no response can be sent; other services
 // on that server are not concerned by it.
@@ -32,17 +42,16 @@ func (s *Server) ServerOptions() []grpc.ServerOption {
 		// while it is being written.
 		grpc.WriteBufferSize(writeBuffer),
 		grpc.MaxRecvMsgSize(o.MaxRequestBytes),
-		grpc.MaxConcurrentStreams(uint32(min(o.MaxStreams, 1<<31-1))),
 		// Requests are small. Windows of a fixed size spare a ping with each of them,
 		// and limit what a client can make the server hold.
 		grpc.StaticStreamWindowSize(requestWindow),
 		grpc.StaticConnWindowSize(connectionWindow),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
-			MaxConnectionIdle:     o.MaxConnectionIdle,
+			MaxConnectionIdle:     maxConnectionIdle,
 			MaxConnectionAge:      o.MaxConnectionAge,
-			MaxConnectionAgeGrace: o.MaxConnectionAgeGrace,
-			Time:                  o.KeepaliveInterval,
-			Timeout:               o.KeepaliveTimeout,
+			MaxConnectionAgeGrace: maxConnectionAgeGrace,
+			Time:                  keepaliveInterval,
+			Timeout:               keepaliveTimeout,
 		}),
 		// A client that pings more often than that is disconnected.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),

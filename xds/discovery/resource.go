@@ -27,7 +27,7 @@ type Resource struct {
 
 // Change is what a publication does to one type.
 type Change struct {
-	// TypeURL is one of [TypeURLs].
+	// TypeURL is that of clusters, endpoints, listeners or routes.
 	TypeURL string
 	// Changed are new resources and new versions of old ones. One with the
 	// version that is published already changes nothing and costs nothing.

@@ -27,10 +27,9 @@ type Server struct {
 	streams map[*stream]struct{}
 	opened  uint64
 	stopped bool
-	// working is how many goroutines there are, RPCs included; idle is closed
-	// when there are none after the server was stopped.
-	working int
-	idle    chan struct{}
+
+	// working are all goroutines, RPCs included. Once stopped, no RPC is added.
+	working sync.WaitGroup
 }
 
 // New checks the options and makes a server without resources.
@@ -41,7 +40,6 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		options:  o.withDefaults(),
 		stopping: make(chan struct{}),
-		idle:     make(chan struct{}),
 		views:    make(map[string]*view),
 		streams:  make(map[*stream]struct{}),
 	}
@@ -58,32 +56,18 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if !s.stopped {
 		s.stopped = true
 		close(s.stopping)
-		if s.working == 0 {
-			close(s.idle)
-		}
 	}
 	s.mu.Unlock()
+	idle := make(chan struct{})
+	go func() { // ends with what it waits for
+		s.working.Wait()
+		close(idle)
+	}()
 	select {
-	case <-s.idle:
+	case <-idle:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("xds: wait for streams to end: %w", ctx.Err())
-	}
-}
-
-// began counts a goroutine that a counted one is about to start.
-func (s *Server) began() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.working++
-}
-
-func (s *Server) ended() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.working--
-	if s.stopped && s.working == 0 {
-		close(s.idle)
 	}
 }
 
@@ -117,13 +101,10 @@ func (s *Server) enter(str *stream) error {
 	if s.stopped {
 		return status.Error(codes.Unavailable, "xds: the server is being stopped")
 	}
-	if len(s.streams) >= s.options.MaxStreams {
-		return status.Errorf(codes.ResourceExhausted, "xds: there are %d streams already", len(s.streams))
-	}
 	s.opened++
 	str.number = s.opened
 	s.streams[str] = struct{}{}
-	s.working++
+	s.working.Add(1)
 	return nil
 }
 
@@ -132,5 +113,5 @@ func (s *Server) leave(str *stream) {
 	s.mu.Lock()
 	delete(s.streams, str)
 	s.mu.Unlock()
-	s.ended()
+	s.working.Done()
 }

@@ -45,11 +45,7 @@ func (s *stream) run() error {
 	received := make(chan error, 1)
 	// RecvMsg cannot be interrupted before run returns, so that this goroutine
 	// is waited for by the server.
-	s.server.began()
-	go func() {
-		defer s.server.ended()
-		received <- s.receive()
-	}()
+	s.server.working.Go(func() { received <- s.receive() })
 	patience := time.NewTimer(s.server.options.FirstRequest)
 	defer patience.Stop()
 	for {

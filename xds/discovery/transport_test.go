@@ -143,28 +143,6 @@ func TestUnknownTypeOnAggregatedStream(t *testing.T) {
 	})
 }
 
-func TestTooManyStreams(t *testing.T) {
-	s := newServer(t, func(o *Options) { o.MaxStreams = 2 })
-	publish(t, s, everything("1")...)
-	address := serve(t, s)
-	var streams []*raw
-	for range 2 {
-		r := open(t, connect(t, address), adsMethod(false))
-		r.first("n1", clusterType)
-		r.receive()
-		streams = append(streams, r)
-	}
-	open(t, connect(t, address), adsMethod(false)).ends(codes.ResourceExhausted)
-	if err := streams[0].stream.CloseSend(); err != nil {
-		t.Fatal(err)
-	}
-	streams[0].ends(codes.OK)
-	await(t, "room", func() bool { return s.Counters().Streams < 2 })
-	r := open(t, connect(t, address), adsMethod(false))
-	r.first("n1", clusterType)
-	r.receive()
-}
-
 func TestShutdownEndsStreams(t *testing.T) {
 	s := newServer(t, nil)
 	publish(t, s, everything("1")...)

@@ -71,8 +71,8 @@ func Start(ctx context.Context, opts Options) (_ *Instance, err error) {
 		return nil, fmt.Errorf("envoy instance: socket path %s is longer than %d bytes: use a shorter Dir", in.socket, maxSocketPath)
 	}
 	in.admin = newAdminClient(in.socket)
-	if err := in.WriteConfig(opts.Config); err != nil {
-		return nil, err
+	if err := os.WriteFile(in.config, []byte(opts.Config), 0o600); err != nil {
+		return nil, fmt.Errorf("envoy instance: %w", err)
 	}
 	if err := in.run(ctx); err != nil {
 		return nil, err
@@ -83,20 +83,9 @@ func Start(ctx context.Context, opts Options) (_ *Instance, err error) {
 // Admin is the path of the admin's unix socket.
 func (in *Instance) Admin() string { return in.socket }
 
-// ConfigFile is the path of the bootstrap.
-func (in *Instance) ConfigFile() string { return in.config }
-
 // Output is what Envoy has logged so far; its beginning is dropped when it grows
 // too long.
 func (in *Instance) Output() string { return in.output.String() }
-
-// WriteConfig replaces the bootstrap, for the next Restart.
-func (in *Instance) WriteConfig(config string) error {
-	if err := os.WriteFile(in.config, []byte(config), 0o600); err != nil {
-		return fmt.Errorf("envoy instance: %w", err)
-	}
-	return nil
-}
 
 func (in *Instance) cleanUp() {
 	if in.admin != nil {

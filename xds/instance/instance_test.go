@@ -152,19 +152,6 @@ func TestSeveralAtOnce(t *testing.T) {
 	}
 }
 
-func TestUnreadyDoesNotWaitForTheControlPlane(t *testing.T) {
-	_, text := backend(t)
-	text = strings.Replace(text, "static_resources:\n", `dynamic_resources:
-  cds_config: {resource_api_version: V3, initial_fetch_timeout: 0s, api_config_source: {api_type: GRPC, transport_api_version: V3, grpc_services: [{envoy_grpc: {cluster_name: c}}]}}
-static_resources:
-`, 1)
-	in := started(t, Options{Config: text, Unready: true})
-	_, err := in.Get(t.Context(), "/ready")
-	if answered := (*StatusError)(nil); !errors.As(err, &answered) || answered.Status != http.StatusServiceUnavailable {
-		t.Fatalf("/ready says %v, want status 503", err)
-	}
-}
-
 func TestStopEndsAStoppedProcess(t *testing.T) {
 	_, text := backend(t)
 	in := started(t, Options{Config: text})

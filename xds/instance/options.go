@@ -25,11 +25,6 @@ type Options struct {
 	Config string
 	// Concurrency is the number of worker threads; 0 means 2.
 	Concurrency int
-	// Unready makes Start and Restart return as soon as the admin answers, for
-	// tests of what Envoy does before its control plane has answered.
-	Unready bool
-	// LogLevel is Envoy's own (trace … critical); "" means warning.
-	LogLevel string
 	// Args are further arguments of the command line.
 	Args []string
 	// Dir is where the instance's own temporary directory is made; "" is the
@@ -40,10 +35,6 @@ type Options struct {
 // arguments leave hot restart out: it would bind names that are shared by all
 // Envoys of the machine.
 func (in *Instance) arguments() []string {
-	level := in.opts.LogLevel
-	if level == "" {
-		level = "warning"
-	}
 	concurrency := in.opts.Concurrency
 	if concurrency == 0 {
 		concurrency = 2
@@ -53,7 +44,7 @@ func (in *Instance) arguments() []string {
 		"--config-yaml", fmt.Sprintf("admin: {address: {pipe: {path: %q}}}", in.socket),
 		"--disable-hot-restart",
 		"--concurrency", strconv.Itoa(concurrency),
-		"--log-level", level,
+		"--log-level", "warning",
 	}, in.opts.Args...)
 }
 

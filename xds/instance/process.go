@@ -54,7 +54,7 @@ func (in *Instance) Stop() error {
 	return err
 }
 
-// Restart kills Envoy without notice and starts it again with the present
+// Restart kills Envoy without notice and starts it again with the same
 // bootstrap. Listeners with port 0 get another port.
 func (in *Instance) Restart(ctx context.Context) error {
 	if err := in.end(syscall.SIGKILL); err != nil {
@@ -95,7 +95,7 @@ func (in *Instance) waitReady(ctx context.Context, p *process) error {
 	defer tick.Stop()
 	for {
 		_, err := in.Get(ctx, "/ready")
-		if answered := (*StatusError)(nil); err == nil || in.opts.Unready && errors.As(err, &answered) {
+		if err == nil {
 			return nil
 		}
 		select {

@@ -14,12 +14,8 @@ import (
 func (s *Server) first(wire grpc.ServerStream) (_ Node, id string, _ *request, _ error) {
 	in := &request{limit: s.options.MaxMessage, wantNode: true}
 	// RecvMsg ends with the RPC, and not before: it cannot be waited for here.
-	s.began()
 	received := make(chan error, 1)
-	go func() {
-		defer s.over()
-		received <- wire.RecvMsg(in)
-	}()
+	s.working.Go(func() { received <- wire.RecvMsg(in) })
 	patience := time.NewTimer(s.options.FirstRequest)
 	defer patience.Stop()
 	select {

@@ -65,22 +65,6 @@ func TestAStreamThatHasSpokenMayRest(t *testing.T) {
 	})
 }
 
-func TestAStreamThatSaysNothingTakesAPlace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		_, conn := start(t, Options{MaxStreams: 1}, Mapping{"ws": poolOf(1)})
-		first := silent(t, conn)
-		synctest.Wait()
-		if _, err := silent(t, conn).Recv(); status.Code(err) != codes.ResourceExhausted {
-			t.Errorf("one stream too many: %v", err)
-		}
-		if _, err := first.Recv(); status.Code(err) != codes.DeadlineExceeded {
-			t.Errorf("the silent stream: %v", err)
-		}
-		synctest.Wait()
-		connect(t, conn, envoyNode("edge-1"))
-	})
-}
-
 func TestShutdownWaitsForStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, conn := start(t, Options{}, Mapping{"ws": poolOf(1)})

@@ -8,7 +8,7 @@ import (
 // interval is the time from one report to the next, which may change.
 type interval struct{ nanoseconds atomic.Int64 }
 
-func (i *interval) set(d time.Duration) { i.nanoseconds.Store(int64(max(d, minInterval))) }
+func (i *interval) set(d time.Duration) { i.nanoseconds.Store(int64(max(d, MinInterval))) }
 
 func (i *interval) get() time.Duration { return time.Duration(i.nanoseconds.Load()) }
 

@@ -11,11 +11,10 @@ const (
 	// DefaultInterval is the time between reports: what is in progress is a
 	// sample of a moment, and five a second tell a mean.
 	DefaultInterval = 200 * time.Millisecond
-	// minInterval keeps a slip from costing every data plane a core: asked for
+	// MinInterval keeps a slip from costing every data plane a core: asked for
 	// 0, Envoy reports without a pause.
-	minInterval = 20 * time.Millisecond
+	MinInterval = 20 * time.Millisecond
 
-	defaultMaxStreams   = 10_000
 	defaultMaxMessage   = 4 << 20
 	defaultFirstRequest = 10 * time.Second
 )
@@ -26,16 +25,9 @@ type Options struct {
 	// Interval is the time from one report to the next, at least 20 ms. Default
 	// [DefaultInterval].
 	Interval time.Duration
-	// ByName asks for the mapped clusters by their names instead of for all
-	// clusters. It saves traffic where a data plane has many others, and misses
-	// a cluster whose EDS service name alone is mapped.
-	ByName bool
 	// Admit may refuse a data plane by its node id as it was sent; the context has the gRPC peer.
 	// Default: all are admitted.
 	Admit func(ctx context.Context, node string) error
-	// MaxStreams bounds the streams that are open at once; one more is refused
-	// with RESOURCE_EXHAUSTED. One that has not reported yet counts. Default 10,000.
-	MaxStreams int
 	// MaxMessage bounds a report's size in bytes; a larger one ends its stream.
 	// What is kept of a report is bounded by the mapping whatever its size.
 	// Default 4 MiB, which is also gRPC's own.
@@ -51,9 +43,6 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Interval == 0 {
 		o.Interval = DefaultInterval
 	}
-	if o.MaxStreams == 0 {
-		o.MaxStreams = defaultMaxStreams
-	}
 	if o.MaxMessage == 0 {
 		o.MaxMessage = defaultMaxMessage
 	}
@@ -63,9 +52,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Interval < minInterval || o.MaxStreams < 0 || o.MaxMessage < 0 || o.FirstRequest < 0 {
-		return o, fmt.Errorf("interval %s, %d streams, %d bytes, %s to the first report: need an interval of at least %s and positive limits",
-			o.Interval, o.MaxStreams, o.MaxMessage, o.FirstRequest, minInterval)
+	if o.Interval < MinInterval || o.MaxMessage < 0 || o.FirstRequest < 0 {
+		return o, fmt.Errorf("interval %s, %d bytes, %s to the first report: need an interval of at least %s and positive limits",
+			o.Interval, o.MaxMessage, o.FirstRequest, MinInterval)
 	}
 	return o, nil
 }

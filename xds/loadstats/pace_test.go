@@ -17,11 +17,11 @@ func TestReportsGoOnTogether(t *testing.T) {
 	}{
 		{DefaultInterval, 50 * time.Millisecond},
 		{5 * time.Second, 50 * time.Millisecond},
-		{minInterval, 5 * time.Millisecond},
+		{MinInterval, 5 * time.Millisecond},
 	} {
 		t.Run(tt.interval.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, err := New(Options{Interval: minInterval})
+				s, err := New(Options{Interval: MinInterval})
 				if err != nil {
 					t.Fatal(err)
 				}

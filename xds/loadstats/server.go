@@ -26,7 +26,10 @@ type Server struct {
 
 	mu      sync.Mutex
 	streams map[*stream]struct{} // that report
-	lifetime
+	stopped bool
+
+	// working are all goroutines, RPCs included. Once stopped, no RPC is added.
+	working sync.WaitGroup
 }
 
 // New returns a server that knows no cluster yet: see SetMapping and Register.
@@ -39,7 +42,7 @@ func New(o Options) (*Server, error) {
 		options: o,
 		readers: readers{byPool: map[string][]*mailbox{}},
 		origins: origins{taken: map[string]bool{}},
-		streams: map[*stream]struct{}{}, lifetime: lifetime{idle: make(chan struct{})},
+		streams: map[*stream]struct{}{},
 	}
 	s.interval.set(o.Interval)
 	s.SetMapping(nil)
@@ -68,7 +71,7 @@ func (s *Server) serve(wire grpc.ServerStream) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.working.Done()
 	node, id, in, err := s.first(wire)
 	if err != nil {
 		return ended(err)

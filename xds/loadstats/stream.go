@@ -72,9 +72,8 @@ func (s *stream) run(wire grpc.ServerStream, in *request) error {
 // again restarts Envoy's timer. Looking after each report is often enough, as
 // reports come whatever is asked for.
 func (s *stream) ask(wire grpc.ServerStream) error {
-	all := s.node.allClusters && !s.server.options.ByName
 	var names []string
-	if !all {
+	if !s.node.allClusters {
 		names = s.server.mapping.Load().names
 	}
 	every := s.server.interval.get()
@@ -83,7 +82,7 @@ func (s *stream) ask(wire grpc.ServerStream) error {
 	}
 	s.answered, s.every, s.names = true, every, names
 	return wire.SendMsg(&lrsv3.LoadStatsResponse{
-		SendAllClusters:           all,
+		SendAllClusters:           s.node.allClusters,
 		Clusters:                  names,
 		LoadReportingInterval:     durationpb.New(every),
 		ReportEndpointGranularity: true,
@@ -180,10 +179,10 @@ func (s *stream) conclude(v *view, now time.Time) {
 // telling. It is the data plane's word as far as that can be true, else the
 // time between the arrivals.
 func (s *stream) interval(v *view, now time.Time) time.Duration {
-	if minInterval/2 <= v.interval && v.interval <= now.Sub(s.state.Since)+intervalSlack {
+	if MinInterval/2 <= v.interval && v.interval <= now.Sub(s.state.Since)+intervalSlack {
 		return v.interval
 	}
-	if between := now.Sub(v.last); !v.last.IsZero() && between >= minInterval/2 {
+	if between := now.Sub(v.last); !v.last.IsZero() && between >= MinInterval/2 {
 		return between
 	}
 	return 0

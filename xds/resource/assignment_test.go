@@ -17,7 +17,6 @@ import (
 func drawEndpoints(t *rapid.T) []Endpoint {
 	out := endpointsOf(rapid.IntRange(0, 40).Draw(t, "endpoints"))
 	for i := range out {
-		out[i].Zone = rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "zone")
 		switch rapid.IntRange(0, 3).Draw(t, "family") {
 		case 0:
 			out[i].Address = "unix:/run/" + out[i].Backend
@@ -34,31 +33,23 @@ func TestAssignmentEqualsProtoMarshal(t *testing.T) {
 		weights := make([]uint32, len(endpoints))
 		draining := make([]bool, len(endpoints))
 		want := &endpointv3.ClusterLoadAssignment{ClusterName: "c"}
-		for _, zone := range []string{"", "a", "b"} {
-			group := &endpointv3.LocalityLbEndpoints{}
-			if zone != "" {
-				group.Locality = &corev3.Locality{Zone: zone}
+		group := &endpointv3.LocalityLbEndpoints{}
+		for i := range endpoints {
+			weights[i] = rapid.Uint32Range(1, 1<<26).Draw(t, "weight")
+			draining[i] = rapid.Bool().Draw(t, "draining")
+			address, _, err := parseAddress(endpoints[i].Address)
+			if err != nil {
+				t.Fatal(err)
 			}
-			for i := range endpoints {
-				if endpoints[i].Zone != zone {
-					continue
-				}
-				weights[i] = rapid.Uint32Range(1, 1<<26).Draw(t, "weight")
-				draining[i] = rapid.Bool().Draw(t, "draining")
-				address, _, err := parseAddress(endpoints[i].Address)
-				if err != nil {
-					t.Fatal(err)
-				}
-				e := lbEndpoint(address)
-				e.LoadBalancingWeight = wrapperspb.UInt32(weights[i])
-				if draining[i] {
-					e.HealthStatus = corev3.HealthStatus_DRAINING
-				}
-				group.LbEndpoints = append(group.LbEndpoints, e)
+			e := lbEndpoint(address)
+			e.LoadBalancingWeight = wrapperspb.UInt32(weights[i])
+			if draining[i] {
+				e.HealthStatus = corev3.HealthStatus_DRAINING
 			}
-			if len(group.LbEndpoints) > 0 {
-				want.Endpoints = append(want.Endpoints, group)
-			}
+			group.LbEndpoints = append(group.LbEndpoints, e)
+		}
+		if len(group.LbEndpoints) > 0 {
+			want.Endpoints = append(want.Endpoints, group)
 		}
 		a, err := NewAssignment("p", "c", endpoints)
 		if err != nil {
@@ -88,7 +79,6 @@ func TestLocalitiesEqualProtoMarshal(t *testing.T) {
 		want := &endpointv3.ClusterLoadAssignment{ClusterName: "c"}
 		for i := range endpoints {
 			weights[i] = rapid.Uint32Range(0, 1<<26).Draw(t, "weight")
-			endpoints[i].Zone = rapid.SampledFrom([]string{"", "a"}).Draw(t, "zone")
 			if weights[i] == 0 {
 				continue
 			}
@@ -99,7 +89,7 @@ func TestLocalitiesEqualProtoMarshal(t *testing.T) {
 			e := lbEndpoint(address)
 			e.LoadBalancingWeight = wrapperspb.UInt32(1)
 			want.Endpoints = append(want.Endpoints, &endpointv3.LocalityLbEndpoints{
-				Locality:            &corev3.Locality{Zone: endpoints[i].Zone, SubZone: endpoints[i].Backend},
+				Locality:            &corev3.Locality{SubZone: endpoints[i].Backend},
 				LbEndpoints:         []*endpointv3.LbEndpoint{e},
 				LoadBalancingWeight: wrapperspb.UInt32(weights[i]),
 			})

@@ -69,7 +69,6 @@ func TestClusterAndListenerRefuse(t *testing.T) {
 		"listener's address":   {second(ListenerConfig{Name: "l", Cluster: "c", Address: "localhost:80"}.Resources()), `listener "l": address`},
 		"listener's cluster":   {second(ListenerConfig{Name: "l", Address: "127.0.0.1:80"}.Resources()), "cluster"},
 		"listener's name":      {second(ListenerConfig{Cluster: "c", Address: "127.0.0.1:80"}.Resources()), "name"},
-		"canonical host name":  {second(CanonicalAddress("host:80")), "host name"},
 		"view without balance": {second(NewEnvoy(EnvoyConfig{Pool: "p", Balancing: Balancing{Policy: "BEST"}})), `pool p: load balancing policy "BEST"`},
 	} {
 		if test.err == nil || !strings.Contains(test.err.Error(), test.want) {
@@ -78,12 +77,12 @@ func TestClusterAndListenerRefuse(t *testing.T) {
 	}
 }
 
-func TestCanonicalAddressIsHowReportsNameIt(t *testing.T) {
+func TestAddressesHaveOneText(t *testing.T) {
 	for text, want := range map[string]string{
 		"10.0.0.1:80": "10.0.0.1:80", "[2001:DB8:0::1]:443": "[2001:db8::1]:443",
-		"[::ffff:10.0.0.1]:80": "10.0.0.1:80", "unix:/run/s": "/run/s",
+		"[::ffff:10.0.0.1]:80": "10.0.0.1:80", "unix:/run/s": "unix:/run/s",
 	} {
-		if got, err := CanonicalAddress(text); err != nil || got != want {
+		if _, got, err := parseAddress(text); err != nil || got != want {
 			t.Errorf("%s is %q, want %q: %v", text, got, want, err)
 		}
 	}

@@ -21,8 +21,6 @@ type Endpoint struct {
 	// Address is ip:port with an IPv6 address in brackets, or unix:/path. Host
 	// names are refused: neither Envoy nor gRPC resolves what EDS sends.
 	Address string
-	// Zone is the availability zone; empty when zones do not matter.
-	Zone string
 	// Capacity is the configured strength relative to the others, which holds
 	// until a plan says more. 0 or less means 1.
 	Capacity float64
@@ -65,13 +63,6 @@ func socketAddress(at netip.AddrPort) *corev3.Address {
 	}}}
 }
 
-// CanonicalAddress is the text by which load reports name the endpoint with this
-// address.
-func CanonicalAddress(address string) (string, error) {
-	_, canonical, err := parseAddress(address)
-	return strings.TrimPrefix(canonical, "unix:"), err
-}
-
 // parseAll returns the addresses of all endpoints, or everything that is wrong
 // with them.
 func parseAll(pool string, endpoints []Endpoint) ([]*corev3.Address, error) {
@@ -86,8 +77,8 @@ func parseAll(pool string, endpoints []Endpoint) ([]*corev3.Address, error) {
 		}
 		address, canonical, err := parseAddress(e.Address)
 		switch {
-		case e.Backend == "" || !utf8.ValidString(e.Backend) || !utf8.ValidString(e.Zone):
-			refuse(errors.New("the name and the zone have to be text, and the name not empty"))
+		case e.Backend == "" || !utf8.ValidString(e.Backend):
+			refuse(errors.New("the name has to be text and not empty"))
 		case names[e.Backend]:
 			refuse(errors.New("is there twice"))
 		case err != nil:

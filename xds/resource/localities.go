@@ -39,7 +39,7 @@ func NewLocalities(pool, cluster string, endpoints []Endpoint) (*Localities, err
 		e := lbEndpoint(address)
 		e.LoadBalancingWeight = wrapperspb.UInt32(1)
 		group := &endpointv3.LocalityLbEndpoints{
-			Locality:    &corev3.Locality{Zone: endpoints[i].Zone, SubZone: endpoints[i].Backend},
+			Locality:    &corev3.Locality{SubZone: endpoints[i].Backend},
 			LbEndpoints: []*endpointv3.LbEndpoint{e},
 		}
 		fixed, err := encodeFixed(group)
