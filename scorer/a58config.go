@@ -44,14 +44,8 @@ func DefaultORCA() A58Config {
 }
 
 func (c A58Config) withDefaults() A58Config {
-	if c.Blackout == 0 {
-		c.Blackout = 10 * time.Second
-	}
-	if c.Expiry == 0 {
-		c.Expiry = 3 * time.Minute
-	}
-	if c.Smoothing == 0 {
-		c.Smoothing = 1
-	}
+	setDefault(&c.Blackout, 10*time.Second)
+	setDefault(&c.Expiry, 3*time.Minute)
+	setDefault(&c.Smoothing, 1)
 	return c
 }

@@ -43,6 +43,7 @@ func (p *Pool) eject(now time.Time, t *tally) {
 		}
 		worst.ejection = newEjection(now, p.constants)
 		worst.ejection.failed, worst.ejection.rest = worst.failures.share(), t.failures.share()
+		worst.ejection.stay = p.drowning.seconds()
 		worst.serving = false
 	}
 	p.spare(t.failures)
@@ -57,7 +58,7 @@ func (p *Pool) worst(all failures, strength float64) *member {
 		if !m.serving || m.pin > 0 || !m.failures.failing(all, p.constants) {
 			continue
 		}
-		if m.capacity*m.factor > strength/2*(1+tie) && m.failures.share() < p.constants.MostFails {
+		if m.capacity*m.factor > strength/2*(1+tie) && m.failures.share() < p.constants.MostFails || p.needs(m) {
 			continue
 		}
 		if worst == nil || m.failures.share() > worst.failures.share() {
@@ -83,7 +84,11 @@ func (p *Pool) spare(all failures) {
 		if !m.serving {
 			continue
 		}
-		if factor := m.failures.spare(all, p.constants); factor < 1 {
+		switch factor := m.failures.spare(all, p.constants); {
+		case factor == 1:
+		case m.needed:
+			m.note = reason{cause: becauseNeeded, factor: 1 - factor}
+		default:
 			m.note = reason{cause: becauseFailures, factor: factor}
 		}
 	}
@@ -92,7 +97,7 @@ func (p *Pool) spare(all failures) {
 // hold moves the published logarithms, relative to the configured capacities,
 // towards what the law wants.
 func (p *Pool) hold(weights []float64) {
-	if p.choice.waits || p.frozen() {
+	if p.choice.waits != becauseNothing || p.frozen() {
 		p.holdFound()
 		return
 	}
@@ -100,7 +105,7 @@ func (p *Pool) hold(weights []float64) {
 	learned := p.choice.law == p.capacity
 	exact := p.choice.law == p.static
 	narrow := math.Log1p(p.config.Limits.Deadband)
-	var sum, count float64
+	var sum, capacity float64
 	for i, m := range p.members {
 		h := heldLog{held: m.held, known: m.known, stays: !m.serving, width: narrow}
 		if !p.panics {
@@ -109,7 +114,7 @@ func (p *Pool) hold(weights []float64) {
 		if learned {
 			h.want = p.capacity.logs[i]
 			if h.trust == 1 { // the way back to the configured share is not a guess
-				h.width = max(narrow, min(p.constants.DeadbandDeviations*p.capacity.deviations[i], p.constants.MaxDeadband))
+				h.width = p.capacity.width(i, narrow)
 				if p.capacity.holds { // nothing mends it soon
 					h.width = max(p.constants.MaxDeadband, p.constants.HeldDeviations*p.capacity.deviations[i])
 				}
@@ -117,13 +122,21 @@ func (p *Pool) hold(weights []float64) {
 		} else {
 			h.want = math.Log(weights[i] / m.capacity)
 		}
+		if p.choice.law == p.goals && p.shedding != nil { // connections are moved by it
+			h.width = min(narrow, goalDeadband)
+		}
 		if m.serving {
-			sum += h.want
-			count++
+			sum += weights[i]
+			capacity += m.capacity
 		}
 		in = append(in, h)
 	}
-	center := sum / max(count, 1)
+	// Everybody's part of the whole: a mean of logarithms would move them all with
+	// one weak backend, whose logarithm is far and uncertain.
+	center := 0.0
+	if capacity > 0 {
+		center = math.Log(sum / capacity)
+	}
 	for i := range in {
 		h := &in[i]
 		h.want = (h.want - center) * h.trust
@@ -135,7 +148,9 @@ func (p *Pool) hold(weights []float64) {
 		}
 	}
 	p.scratch.held = in
-	p.deadband.move(in)
+	if !p.awaitsRounds(in) {
+		p.deadband.move(in)
+	}
 }
 
 // confirmed is how long ago anything confirmed what is known of a member. A restart
@@ -160,13 +175,18 @@ func (p *Pool) holdFound() {
 	in := p.scratch.held[:0]
 	for _, m := range p.members {
 		h := heldLog{held: m.held, known: m.known}
-		if w := p.startingWeight(m); !m.known && w > 0 {
+		// Where nobody serves there is no mean to compare with.
+		if w := p.startingWeight(m); !m.known && w > 0 && mean > 0 {
 			h.held, h.known = math.Log(w/mean/m.capacity), true
 		}
 		in = append(in, h)
 	}
 	p.scratch.held = in
 }
+
+// goalDeadband is the deadband of goals that connections are shed by: as wide as the
+// others', it would leave a third of what shedding is for.
+const goalDeadband = 0.03
 
 // visible is the least relative change of a weight that is worth a new sentence.
 const visible = 0.03
@@ -196,6 +216,18 @@ func (p *Pool) startingWeight(m *member) float64 {
 	return p.memory[m.Name].Weight
 }
 
+// wish is the weight that a member is to have in the end, relative to the others'.
+func (m *member) wish() float64 {
+	switch {
+	case m.pin > 0:
+		return m.pin
+	case m.note.cause == becauseFailures:
+		return m.capacity * m.factor * m.note.factor
+	default:
+		return m.capacity * m.factor
+	}
+}
+
 // share turns the published logarithms into weights within the limits.
 func (p *Pool) share(now time.Time, seconds float64, first bool) {
 	in := p.scratch.bounded[:0]
@@ -205,16 +237,13 @@ func (p *Pool) share(now time.Time, seconds float64, first bool) {
 		if !m.serving {
 			continue
 		}
-		wish := m.capacity * m.factor * p.slowStart(m, now)
-		if m.note.cause == becauseFailures {
-			wish *= m.note.factor
-		}
-		if m.pin > 0 {
-			wish = m.pin
+		wish := m.wish()
+		if m.pin == 0 {
+			wish *= p.slowStart(m, now)
 		}
 		// The first step starts from the weights that it finds.
 		if first {
-			m.weight = p.startingWeight(m)
+			m.weight, m.tilted = p.startingWeight(m), 0
 		}
 		if m.weight > 0 {
 			before += m.weight

@@ -2,7 +2,6 @@ package scorer
 
 import (
 	"math"
-	"slices"
 	"time"
 )
 
@@ -25,11 +24,13 @@ import (
 // q is completions without error per second, C the mean of in-flight sampled
 // about five times a second, n the larger of (q+expected)/2 now and its 10 s
 // mean, p the log of the share in force. F is how noisy completions are around
-// what is expected ([noise]); x and v walk and are pulled back as [newFilter]
-// says. p − x matters: the filter estimates a capacity under the weight that is
-// really there, so it does not wind up while a weight does not follow (deadband,
-// rounding, a person's hand). A backend with hardly anything in flight shows only
-// its own pace; that counts less (discount).
+// what is expected ([noise]); v grows by a little each second, and by more as soon
+// as x is found to lag behind ([lag]), and x is pulled back as [newFilter] says. So
+// means are long while nothing happens and short when something does, and the
+// reason for a weight says when that was. p − x matters: the filter estimates a
+// capacity under the weight that is really there, so it does not wind up while a
+// weight does not follow (deadband, rounding, a person's hand). A backend with
+// hardly anything in flight shows only its own pace; that counts less (discount).
 //
 // # From reports
 //
@@ -91,8 +92,9 @@ type capacity struct {
 
 	leak    float64
 	witness witness
-	// wary is that reports are not trusted where nothing else is known.
-	wary bool
+	// trusts is that reports are taken at their word where nothing keeps latency
+	// steady.
+	trusts bool
 	// holds is that requests share the pool with connections that are held.
 	holds bool
 	held  heldCost
@@ -113,9 +115,10 @@ type capacity struct {
 	logs, deviations []float64
 	leads            []float64 // logs of the shares in force
 	offsets          []float64
-	stays            []float64
+	queues           queues
 	haveSteps        bool
-	// memory is what a predecessor had learned, taken over when recalled says.
+	// memory is what a predecessor had learned, taken over when recalled says; the
+	// pool forgets it, as it does its own, once all have had time to join.
 	memory   map[string]Remembered
 	recalled time.Time
 	lastZero float64
@@ -127,26 +130,19 @@ type witness uint8
 const (
 	// byBoth learns from latency, and from reports while the two agree.
 	byBoth witness = iota
-	// byReports learns from reports alone: the proxy has no feedback of its
-	// own, so that latency shows queues.
+	// byReports learns from reports alone: what is in flight is held or waits.
 	byReports
+	// byQueues learns from reports, and from how requests queue: the proxy has no
+	// feedback of its own, so that latency shows queues.
+	byQueues
 )
 
 type capacityState struct {
 	held    average // in flight
 	latency filter
+	changes changes      // of latency
 	report  *reportState // nil until it has reported
-	// distrust is what wariness has found.
-	distrust distrust
-}
-
-// reportState is what a backend's load reports show.
-type reportState struct {
-	filter
-	last time.Time
-	// doubted is that the reports do not agree with latency, used that they are
-	// what is published.
-	doubted, used bool
+	queue   queue
 }
 
 func newCapacity(k *Constants) *capacity {
@@ -178,12 +174,12 @@ func (c *capacity) Weights(now time.Time, in []Observation) []float64 {
 	c.reports.begin(len(in))
 	center := c.logShares(in)
 	if c.witness == byBoth {
-		c.learnFromLatency(in, center, seconds)
+		c.learnFromLatency(now, in, center, seconds)
+	}
+	if c.witness == byQueues {
+		c.watchQueues(in, seconds)
 	}
 	c.learnFromReports(now, in, seconds)
-	if c.wary && c.witness == byReports {
-		c.distrustReports(in, seconds)
-	}
 	c.publish(now, in)
 	return c.weights
 }
@@ -213,9 +209,9 @@ func (c *capacity) align(in []Observation) {
 			x = min(max(lead, -maxLog), maxLog)
 		}
 		states[i] = capacityState{
-			held:     newAverage(k.QuietMemory),
-			distrust: distrust{stay: newPace(k.DistrustMemory)},
-			latency:  newFilter(x, k.LatencyDrift, k.CapacitySpread, k),
+			held:    newAverage(k.QuietMemory),
+			queue:   queue{stay: newPace(k.QueueMemory)},
+			latency: newFilter(x, k.LatencyDrift, k.CapacitySpread, k.LatencyReopen, k),
 		}
 		if r, ok := c.memory[in[i].Backend]; ok {
 			states[i].recall(&r, c.recalled, k)
@@ -227,11 +223,20 @@ func (c *capacity) align(in []Observation) {
 		c.index[in[i].Backend] = i
 		c.names = append(c.names, in[i].Backend)
 	}
-	c.states, c.memory = states, nil
+	c.states = states
 	c.weights = make([]float64, len(in))
 	c.logs = make([]float64, len(in))
 	c.deviations = make([]float64, len(in))
 	c.offsets = make([]float64, 0, len(in))
+}
+
+// state is a backend's, nil for one that no step has seen. Members may have changed
+// since the last step, so that their order is no index.
+func (c *capacity) state(backend string) *capacityState {
+	if at, ok := c.index[backend]; ok {
+		return &c.states[at]
+	}
+	return nil
 }
 
 func (c *capacity) known() bool { return len(c.states) > 0 }
@@ -257,7 +262,7 @@ func usable(o *Observation) bool {
 		o.Failed <= o.Completed
 }
 
-func (c *capacity) learnFromLatency(in []Observation, center, seconds float64) {
+func (c *capacity) learnFromLatency(now time.Time, in []Observation, center, seconds float64) {
 	var inFlight, completed float64
 	for i := range in {
 		if usable(&in[i]) {
@@ -295,8 +300,9 @@ func (c *capacity) learnFromLatency(in []Observation, center, seconds float64) {
 	// ejected backend's estimate drift away.
 	mean := sum / max(count, 1)
 	for i := range c.states {
-		f := &c.states[i].latency
-		f.x = min(max(f.x-mean, -maxLog), maxLog)
+		s := &c.states[i]
+		s.latency.x = min(max(s.latency.x-mean, -maxLog), maxLog)
+		s.changes.note(now, &s.latency)
 	}
 }
 
@@ -314,164 +320,4 @@ func (s *capacityState) discount(done, expected float64, o *Observation, quiet f
 func (s *capacityState) evidence(quiet float64) float64 {
 	share := min(s.held.value/quiet, 1)
 	return share * share
-}
-
-func (c *capacity) learnFromReports(now time.Time, in []Observation, seconds float64) {
-	cost := c.heldCost(in, seconds)
-	var busy, completed float64
-	for i := range in {
-		if c.reportUsable(&in[i]) {
-			busy += math.Exp(c.states[i].reported(c.constants).x) * in[i].Capacity * in[i].Utilization
-			completed += in[i].Completed + cost*c.heldBy(&in[i])
-		}
-	}
-	if busy == 0 || completed == 0 {
-		return
-	}
-	perRequest := c.demand.add(busy, completed, seconds)
-	for i := range in {
-		if !c.reportUsable(&in[i]) {
-			continue
-		}
-		r := c.states[i].reported(c.constants)
-		r.last = now
-		expected := math.Exp(r.x) * in[i].Capacity * in[i].Utilization / perRequest
-		r.update(in[i].Completed+cost*c.heldBy(&in[i]), expected, 0, in[i].Seconds, &c.reports)
-		r.x = min(max(r.x, -2*maxLog), 2*maxLog)
-	}
-}
-
-// reported is what is known from reports; at first it is what latency shows.
-func (s *capacityState) reported(k *Constants) *reportState {
-	if s.report == nil {
-		s.report = &reportState{filter: newFilter(s.latency.x, k.ReportDrift, 0, k)}
-	}
-	return s.report
-}
-
-func (r *reportState) fresh(now time.Time, limit time.Duration) bool {
-	return r != nil && now.Sub(r.last) <= limit
-}
-
-// reportUsable leaves out what cannot be a share of a capacity: nothing used
-// while work completes, and many times full (a percentage).
-func (c *capacity) reportUsable(o *Observation) bool {
-	return usable(o) && o.Settled &&
-		o.Utilization > c.constants.LeastUtilization && o.Utilization <= c.constants.MostUtilization
-}
-
-// publish chooses each backend's estimate and turns it into weights.
-func (c *capacity) publish(now time.Time, in []Observation) {
-	k := c.constants
-	zero := c.zero(now, in)
-	c.lastZero = zero
-	low, high := math.Inf(1), math.Inf(-1)
-	for i := range in {
-		s := &c.states[i]
-		published := 0.0
-		if c.witness == byBoth {
-			published = s.latency.x
-		}
-		if r := s.report; r != nil {
-			r.used = r.fresh(now, k.ReportLimit)
-			if r.used && c.witness == byBoth {
-				unsure := k.BelieveDeviations*math.Sqrt(s.latency.v) + k.BelieveAbove*(1-s.evidence(k.Quiet))
-				r.judge(r.x-zero-max(s.latency.x, 0), r.x-zero-s.latency.x, unsure, k)
-				r.used = !r.doubted
-			}
-			if r.used {
-				published = min(max(r.x-zero, -maxLog), maxLog)
-			}
-		}
-		if c.wary && c.witness == byReports {
-			published = s.distrust.apply(published, s.report != nil && s.report.used, k.DistrustLimit)
-		}
-		c.logs[i], c.deviations[i] = published, s.deviation()
-		if in[i].InService {
-			low, high = min(low, published), max(high, published)
-		}
-	}
-	if high-low > k.EqualUntil {
-		c.spread = true
-	} else if high-low < k.EqualBelow {
-		c.spread = false
-	}
-	for i := range in {
-		c.weights[i] = in[i].Capacity
-		if c.spread {
-			c.weights[i] *= math.Exp(c.logs[i])
-		} else {
-			c.logs[i] = 0
-		}
-	}
-}
-
-// zero is the median of what reports claim beyond latency: each of the two
-// knows only ratios, and one liar must not shift everybody's zero.
-func (c *capacity) zero(now time.Time, in []Observation) float64 {
-	c.offsets = c.offsets[:0]
-	for i := range in {
-		s := &c.states[i]
-		if in[i].InService && s.report.fresh(now, c.constants.ReportLimit) {
-			offset := s.report.x
-			if c.witness == byBoth {
-				offset -= s.latency.x
-			}
-			c.offsets = append(c.offsets, offset)
-		}
-	}
-	if len(c.offsets) == 0 {
-		return 0
-	}
-	slices.Sort(c.offsets)
-	return c.offsets[len(c.offsets)/2]
-}
-
-// judge decides whether a report is believed. An overstated capacity shows in
-// latency and an understated one hardly does; a slow core or some distance
-// must not count as a lie. Hence the two different widths, and less of them to
-// be believed again.
-//
-// over is what the report claims beyond both latency and the configured capacity,
-// as a logarithm: a distant backend that claims to be as strong as configured is no
-// liar, though latency shows less. claim is what it claims beyond latency, and
-// unsure how far latency itself may be off: by the filter's standard deviation, and
-// by what is not counted of a quiet backend's pace. A lie there ends its own quiet.
-func (r *reportState) judge(over, claim, unsure float64, k *Constants) {
-	above, below := k.BelieveAbove+unsure, k.BelieveBelow+unsure
-	if r.doubted {
-		r.doubted = over > above*k.BelieveAgain || claim < -below*k.BelieveAgain
-	} else {
-		r.doubted = over > above || claim < -below
-	}
-}
-
-// deviation is the standard deviation of the estimate that is published.
-func (s *capacityState) deviation() float64 {
-	if s.report != nil && s.report.used {
-		return math.Sqrt(s.report.v)
-	}
-	return math.Sqrt(s.latency.v)
-}
-
-// cause says what backend i's weight comes from.
-func (c *capacity) cause(i int) cause {
-	r := c.states[i].report
-	switch {
-	case !c.spread:
-		return becauseEqual
-	case r != nil && r.used:
-		return becauseReport
-	case r != nil && r.doubted && c.witness == byBoth:
-		return becauseDoubted
-	default:
-		return becauseLatency
-	}
-}
-
-// claim is what backend i's report claims to be its capacity, as a multiple of
-// what latency shows.
-func (c *capacity) claim(i int) float64 {
-	s := &c.states[i]
-	return math.Exp(s.report.x - c.lastZero - s.latency.x)
 }

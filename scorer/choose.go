@@ -9,8 +9,8 @@ import (
 type choice struct {
 	name, why string
 	law       Law
-	// waits is that nothing is known so far, so that weights stay as found.
-	waits bool
+	// waits is why weights stay as they are for now, becauseNothing where they do not.
+	waits cause
 }
 
 // evidence is what the choice of a law depends on.
@@ -41,33 +41,34 @@ func (p *Pool) choose(e evidence) choice {
 		return configured("the balancing algorithm takes no weights while running")
 	case p.other != nil && !e.reported:
 		c := configured("configured: " + p.config.Law + ", which needs reports of utilization, and none has come")
-		c.waits = float64(p.seq) <= p.constants.Patience
-		return c
+		return p.patiently(c, becauseAwaited)
 	case p.other != nil:
 		return choice{name: p.config.Law, why: "configured: " + p.config.Law, law: p.other}
 	case e.kind == KindConnections && e.awaited:
-		return choice{name: lawConnections, why: "long-lived connections: as before the restart, until utilization is reported again", law: p.static, waits: true}
+		return choice{name: lawConnections, why: "long-lived connections: as before the restart, until utilization is reported again", law: p.static, waits: becauseKept}
 	case e.kind == KindConnections && e.reported:
 		return choice{name: lawConnections, why: "long-lived connections: shares leave room for what the dear ones use, by reported utilization", law: p.goals}
 	case e.kind == KindConnections:
 		return configured(fmt.Sprintf("long-lived connections%s: how long they stay says nothing of a backend's strength, and no utilization is reported", describeStay(e.stay)))
 	case e.kind == KindAuto:
-		c := configured("too little has completed to tell what the pool serves")
-		c.waits = float64(p.seq) <= p.constants.Patience
-		return c
+		return p.patiently(configured("too little has completed to tell what the pool serves"), becauseFound)
 	case e.feedback && e.waits && (e.reported || e.awaited):
 		p.capacity.witness = byReports
 		return choice{name: LawCapacity, why: fmt.Sprintf("capacity learned from reported utilization alone: what is in flight%s is held or waits, which says nothing of strength", describeStay(e.stay)), law: p.capacity}
-	case !e.feedback && (e.reported || e.awaited):
-		p.capacity.witness = byReports
-		return choice{name: LawCapacity, why: "capacity learned from reported utilization alone: under round robin latency shows queues, not strength", law: p.capacity}
-	case !e.feedback && p.config.Law == LawAuto:
-		return configured("round robin without reported utilization: latency there shows queues, not strength; balancing by work in flight, or reports, would let weights be learned")
+	case !e.feedback:
+		p.capacity.witness = byQueues
+		why := "capacity learned from how requests queue: under round robin nothing else shows it, as no utilization is reported"
+		if e.reported || e.awaited {
+			why = "capacity learned from reported utilization, and from how requests queue: under round robin latency shows queues, not strength"
+		}
+		return choice{name: LawCapacity, why: why, law: p.capacity}
 	}
 	if e.waits && !e.reported {
 		c := configured(fmt.Sprintf("what is in flight%s may be connections that are held, which say nothing of strength, and no utilization is reported; kind: requests says that it is not", describeStay(e.stay)))
 		// What was learned before is kept: in overload work waits for long, too.
-		c.waits = float64(p.seq) > 2*p.constants.KindMemory
+		if float64(p.steps) > 2*p.constants.KindMemory {
+			c.waits = becauseHeld
+		}
 		return c
 	}
 	p.capacity.witness = byBoth
@@ -75,6 +76,14 @@ func (p *Pool) choose(e evidence) choice {
 		return choice{name: LawCapacity, why: "capacity learned from in-flight and completions, and from reported utilization where the two agree", law: p.capacity}
 	}
 	return choice{name: LawCapacity, why: "capacity learned from in-flight and completions", law: p.capacity}
+}
+
+// patiently leaves weights as they were found during the first steps.
+func (p *Pool) patiently(c choice, why cause) choice {
+	if float64(p.steps) <= p.constants.Patience {
+		c.waits = why
+	}
+	return c
 }
 
 func describeStay(seconds float64) string {

@@ -44,11 +44,15 @@ type Config struct {
 	Law    string
 	Limits Limits
 	Score  ScoreConfig
+	// Shed is how long-lived connections are evened out; nil is only by order.
+	Shed *ShedConfig
 	// Trust believes backends' reports even under round robin, where nothing else
 	// tells capacities. Without it, one whose requests stay far longer than the
 	// others' loses what its reports have earned it. Elsewhere reports have to agree
 	// with what the proxies see anyway.
 	Trust bool
+	// Scale asks for advice on how many backends the pool wants; nil for none.
+	Scale *ScaleConfig
 	// DryRun marks plans as not to be carried out.
 	DryRun bool
 	// Constants are what the law was tuned with; nil is [DefaultConstants]. They are
@@ -65,7 +69,8 @@ type Limits struct {
 	// Step bounds a change from one tick to the next: a weight stays within
 	// its last value times and over 1+Step. Default 0.5.
 	Step float64
-	// Deadband is the least relative change that is worth making. Default 0.05.
+	// Deadband is the least relative change that is worth making, while something
+	// happens to a backend, and twice as much while nothing does. Default 0.05.
 	Deadband float64
 	// StaleAfter is the age at which a backend's reports no longer count.
 	// Default 10 s.

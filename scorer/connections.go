@@ -17,6 +17,9 @@ import (
 //	h_i    = 10 s mean of load_i − ρ·n_i what its dear connections cost beyond
 //	W_i    ∝ max(0.02·fair_i, fair_i − h_i)
 //
+// An h_i that is not clearly more or less than the noise that it is measured with
+// counts as 0: equal backends keep equal goals, and no connection is moved for noise.
+//
 // A dear connection (one that pins a core) cannot be moved by placing others
 // elsewhere at random, so it is taken as fixed and the backend gets fewer
 // others. Equal counts would leave that backend overloaded for as long as the
@@ -29,14 +32,15 @@ import (
 type connections struct {
 	constants *Constants
 
-	excess  map[string]*average
+	excess  map[string]*dearness
+	fair    map[string]float64
 	costs   []float64
 	weights []float64
 	last    time.Time
 }
 
 func newConnections(k *Constants) *connections {
-	return &connections{constants: k, excess: map[string]*average{}}
+	return &connections{constants: k, excess: map[string]*dearness{}, fair: map[string]float64{}}
 }
 
 // Weights implements Law.
@@ -52,6 +56,9 @@ func (c *connections) Weights(now time.Time, in []Observation) []float64 {
 	var load, capacity float64
 	for i := range in {
 		c.weights = append(c.weights, in[i].Capacity)
+		if !in[i].InService && in[i].InFlight == 0 { // empty: none of them is left
+			delete(c.excess, in[i].Backend)
+		}
 		if !k.hasLoad(&in[i]) {
 			continue
 		}
@@ -67,21 +74,22 @@ func (c *connections) Weights(now time.Time, in []Observation) []float64 {
 	slices.Sort(c.costs)
 	cost := c.costs[len(c.costs)/2]
 	for i := range in {
+		fair := in[i].Capacity * load / capacity
 		excess := c.excess[in[i].Backend]
 		if excess == nil {
 			if !k.hasLoad(&in[i]) {
 				continue
 			}
-			mean := newAverage(k.GoalMemory)
-			excess = &mean
+			excess = newDearness(k)
+			excess.squares.add(firstNoise*fair*firstNoise*fair, k.GoalMemory)
 			c.excess[in[i].Backend] = excess
 		}
 		// Who is silent for a moment keeps the dear connections that it had.
-		h := excess.value
 		if k.hasLoad(&in[i]) {
-			h = excess.add(in[i].Capacity*in[i].Utilization-cost*in[i].InFlight, seconds)
+			excess.add(in[i].Capacity*in[i].Utilization-cost*in[i].InFlight, seconds)
 		}
-		fair := in[i].Capacity * load / capacity
+		h := excess.value()
+		c.fair[in[i].Backend] = fair
 		c.weights[i] = max(k.LeastGoal*fair, fair-h) * capacity / load
 	}
 	c.forget(in)
@@ -95,18 +103,61 @@ func (k *Constants) hasLoad(o *Observation) bool {
 
 // excessOf is what a backend's dear connections cost, 0 while nothing is known.
 func (c *connections) excessOf(backend string) float64 {
-	if mean := c.excess[backend]; mean != nil && isNumber(mean.value) {
-		return mean.value
+	if d := c.excess[backend]; d != nil && isNumber(d.value()) {
+		return d.value()
 	}
 	return 0
+}
+
+// dearness is what one backend's dear connections cost.
+type dearness struct{ mean, squares average }
+
+const (
+	// firstNoise is what one measurement is taken to be off by at first, as a share of
+	// a fair load.
+	firstNoise = 0.1
+	// clearly is by how many standard deviations of a single measurement the mean has
+	// to differ from 0: three of its own.
+	clearly = 0.7
+)
+
+func newDearness(k *Constants) *dearness {
+	return &dearness{newAverage(k.GoalMemory), newAverage(k.GoalMemory)}
+}
+
+func (d *dearness) add(value, seconds float64) {
+	off := value - d.mean.value
+	if d.mean.age > 0 {
+		d.squares.add(off*off, seconds)
+	}
+	d.mean.add(value, seconds)
+}
+
+func (d *dearness) value() float64 {
+	if math.Abs(d.mean.value) < clearly*math.Sqrt(d.squares.value) {
+		return 0
+	}
+	return d.mean.value
+}
+
+// dear is what a backend's dear connections cost and its fair part of all load, in
+// units of the configured capacity; 0 while nothing is known.
+func (c *connections) dear(backend string) (excess, fair float64) {
+	return c.excessOf(backend), c.fair[backend]
+}
+
+// taken says whether a backend's dear connections leave nothing for others.
+func (c *connections) taken(backend string) bool {
+	excess, fair := c.dear(backend)
+	return fair > 0 && fair-excess <= c.constants.LeastGoal*fair
 }
 
 // recall starts from what dear connections cost before.
 func (c *connections) recall(memory map[string]Remembered) {
 	for name, r := range memory {
-		mean := newAverage(c.constants.GoalMemory)
-		mean.add(r.Excess, c.constants.GoalMemory)
-		c.excess[name] = &mean
+		excess := newDearness(c.constants)
+		excess.mean.add(r.Excess, c.constants.GoalMemory)
+		c.excess[name] = excess
 	}
 }
 
@@ -121,6 +172,7 @@ func (c *connections) forget(in []Observation) {
 	for name := range c.excess {
 		if !present[name] {
 			delete(c.excess, name)
+			delete(c.fair, name)
 		}
 	}
 }

@@ -24,15 +24,37 @@ type Constants struct {
 	// ReportDrift is the same of what reports show. They are hardly noisy, so that
 	// less is enough: twice as much makes half as many changes of weights again.
 	ReportDrift float64
+	// LatencyReopen and ReportReopen are by how much a filter that lags behind is
+	// opened, in times the variance of one that drifts at all times. Less for latency,
+	// as it also shows queues on their way out: with 3 it runs away from a server that
+	// is half as quick of a sudden. More for reports, which are late, and follow
+	// themselves when every weight that moves is taken for a change.
+	LatencyReopen float64
+	ReportReopen  float64
+	// CalmDrift is the part of its drift that a filter has while it does not lag.
+	CalmDrift float64
+	// LagNoise is how many variances the mean of late surprises may be off by noise
+	// before it is lag: 6 are 2.4 standard deviations. With 4 the weights of a steady
+	// pool change twice as often, and with 9 a neighbour that moves on every 30 s costs
+	// up to 0.1 of p99 more.
+	LagNoise float64
+	// LeastLag is the least memory of that mean in seconds: reports come every second
+	// or so, and some are late.
+	LeastLag float64
 	// CapacitySpread is what capacities are taken to differ by from the configured
 	// ones, as the standard deviation of the logarithm: 0.5 is a factor of 1.6. It
 	// holds estimates where there is little to measure; less would hold them where
 	// there is much, too.
 	CapacitySpread float64
 	// FirstDeviation is the standard deviation of a log capacity of which nothing is
-	// known, and the largest there is. More learns sooner in the first minute and
-	// starts with larger mistakes.
+	// known, and the largest that forgetting leads to. More learns sooner in the first
+	// minute and starts with larger mistakes.
 	FirstDeviation float64
+	// FirstReportDeviation is the same of what reports show: more, as the first report
+	// is a measurement already. In the first minute of unequal machines under HAProxy's
+	// round robin, p99 over that of the known capacities is 3.3 with it and 7.6 with
+	// FirstDeviation.
+	FirstReportDeviation float64
 	// Leak is by how much slower than the pool a backend may answer before it loses
 	// more weight, as a share of the log capacity that it has lost already. See
 	// [Constants.leakFor], which also says where there is none.
@@ -85,6 +107,8 @@ type Constants struct {
 	// BelieveDeviations is how many of latency's standard deviations are added to
 	// both: while latency is not sure of itself it convicts nobody.
 	BelieveDeviations float64
+	// SuddenMemory is how many seconds latency gets to show a change that reports show.
+	SuddenMemory float64
 	// BelieveAgain is the part of both within which a doubted report is believed
 	// again, up to 1.
 	BelieveAgain float64
@@ -96,24 +120,47 @@ type Constants struct {
 	// period, so that some may get lost.
 	ReportLimit time.Duration
 
-	// Distrust of reports under round robin, see [distrust].
+	// Reports that are only repeated, see [repetition].
 
-	// DistrustMemory is over how many seconds it is measured how long requests stay.
-	DistrustMemory float64
-	// DistrustAbove is how far above the others', as a logarithm and beyond
-	// DistrustDeviations of its noise, a backend's requests must stay to be a queue;
-	// below DistrustBelow there is none.
-	DistrustAbove      float64
-	DistrustBelow      float64
-	DistrustDeviations float64
-	// DistrustTakes and DistrustGives are, per second, how fast a logarithm is taken
-	// away and given back. Giving has to be far slower: a liar is tried again and
-	// again.
-	DistrustTakes float64
-	DistrustGives float64
-	// DistrustLimit is the most that is taken from a backend that reports nothing, as
-	// a logarithm: 1.4 leaves a quarter.
-	DistrustLimit float64
+	// OddReports in a row that should have said something else make a suspicion, and
+	// as many of the same make a beginning.
+	OddReports float64
+	// OddChange is the change of utilization that cannot be lost: three times what
+	// remains of whole per cents.
+	OddChange float64
+	// Full is the utilization from which on more work changes nothing.
+	Full float64
+
+	// Queues under round robin, see [queues].
+
+	// QueueMemory is over how many seconds it is measured how long requests stay.
+	QueueMemory float64
+	// QueueMargin is how much slower than the others, as a logarithm, is not slow yet,
+	// besides QueueDeviations of its noise; within QueueBack it is as good as they are.
+	QueueMargin     float64
+	QueueDeviations float64
+	QueueBack       float64
+	// QueueBest is how many seconds it takes to forget how quick a backend can be.
+	QueueBest float64
+	// QueuePace and QueuePaces make the time that no queue is worth being quicker
+	// than: it takes a second until something can be seen, and as long as some
+	// requests.
+	QueuePace  float64
+	QueuePaces float64
+	// QueueFar is the part of that time that a backend may always be slower by. With
+	// more, who is overloaded from the beginning would pass for far.
+	QueueFar float64
+	// GuardTakes and GuardGives are, per second, how fast a logarithm is taken away
+	// and given back. Giving has to be far slower: a liar is tried again and again.
+	GuardTakes float64
+	GuardGives float64
+	// GuardLimit is the most that is taken from or given to a backend that reports
+	// nothing, as a logarithm: 1.4 is four.
+	GuardLimit float64
+	// RoundsApart is how many rounds of a proxy lie between changes of weights, up to
+	// MostApart, see [rounds].
+	RoundsApart float64
+	MostApart   time.Duration
 
 	// What is published.
 
@@ -128,6 +175,12 @@ type Constants struct {
 	// [Limits].Deadband to this, as a logarithm. More moves weights seldom and late.
 	MaxDeadband        float64
 	DeadbandDeviations float64
+	// CalmVariance is the part of what a filter's variance would be, did it drift at all
+	// times, below which nothing is happening to a backend: it gets there some 20 s
+	// after it was opened, with a hundred requests a second. Then the deadband is
+	// CalmDeadband times as wide at least.
+	CalmVariance float64
+	CalmDeadband float64
 	// EqualWidth is the ratio, as a logarithm, below which weights are made exactly
 	// equal: on equal machines 256 against 250 gives max/mean utilization 1.11 instead
 	// of 1.00 under leastconn. EqualWidthLeastRequest is wider because Envoy changes to
@@ -140,8 +193,9 @@ type Constants struct {
 
 	// What is asked of a pool before anything learned is applied.
 
-	// Patience is how many steps weights stay as they were found while it is not
-	// known what a pool serves: a predecessor may have learned them.
+	// Patience is how many steps, since there were backends, weights stay as they were
+	// found while it is not known what a pool serves: a predecessor may have learned
+	// them. What it has noted of them is kept as long.
 	Patience float64
 	// ThinBelow is the number of requests in flight for each proxy and server below
 	// which leastconn is said to ignore weights, ThinUntil the one from which it is no
@@ -196,7 +250,9 @@ type Constants struct {
 	// they come in bursts.
 	RefillMemory float64
 	// KindLeast is how many completions must have been seen before a pool counts as
-	// one of requests, and KindMemory for how many seconds they count.
+	// one of requests, and how many must be missing before it counts as one of
+	// connections for how long they stay. KindMemory is over how many seconds it is
+	// averaged how long they do.
 	KindLeast  float64
 	KindMemory float64
 
@@ -227,6 +283,14 @@ type Constants struct {
 	// MostFails is the share of failures at which even the backend goes that has most
 	// of the strength in service, up to 1.
 	MostFails float64
+	// DrownMemory is over how many seconds it is measured how long requests stay at
+	// those that do not fail, and DrownTimes by how many times longer than before an
+	// ejection is too long.
+	DrownMemory float64
+	DrownTimes  float64
+	// MostFull is how full the rest may be, by load reports, for a backend to be
+	// ejected that fails less than MostFails.
+	MostFull float64
 	// SpareAbove is the share of failures beyond the rest's at which a backend that is
 	// not ejected gets less, and SpareLeast the least part that it keeps.
 	SpareAbove float64
@@ -254,21 +318,23 @@ type Constants struct {
 // DefaultConstants are those that a pool uses.
 func DefaultConstants() Constants {
 	return Constants{
-		LatencyDrift: 0.05, ReportDrift: 0.02, CapacitySpread: 0.5, FirstDeviation: 0.3, Leak: 0.2,
+		LatencyDrift: 0.05, ReportDrift: 0.02, LatencyReopen: 2, ReportReopen: 3, CalmDrift: 0.3, LagNoise: 6, LeastLag: 5, CapacitySpread: 0.5, FirstDeviation: 0.3, FirstReportDeviation: 0.6, Leak: 0.2,
 		Quiet: 2, QuietMemory: 10, PaceMemory: 30, DemandMemory: 10, WorkMemory: 10, MaxSurprise: 3,
 		BlockSeconds: 4, BlockMemory: 40, FirstDispersion: 60, FirstWork: 20, LeastDispersion: 0.1, Outlier: 9,
-		BelieveAbove: 0.4, BelieveBelow: 0.1, BelieveDeviations: 1, BelieveAgain: 0.5,
+		BelieveAbove: 0.4, BelieveBelow: 0.1, BelieveDeviations: 1, SuddenMemory: 5, BelieveAgain: 0.5,
 		LeastUtilization: 0.002, MostUtilization: 8, ReportLimit: 10 * time.Second,
-		DistrustMemory: 10, DistrustAbove: 0.22, DistrustBelow: 0.05, DistrustDeviations: 2,
-		DistrustTakes: 0.1, DistrustGives: 0.001, DistrustLimit: 1.4,
-		EqualUntil: 0.2, EqualBelow: 0.1, MaxDeadband: 0.15, DeadbandDeviations: 1,
+		OddReports: 10, OddChange: 0.03, Full: 0.97,
+		QueueMemory: 10, QueueMargin: 0.22, QueueDeviations: 2, QueueBack: 0.05, QueueBest: 300,
+		QueuePace: 1, QueuePaces: 4, QueueFar: 0.1, GuardTakes: 0.04, GuardGives: 0.001, GuardLimit: 1.4,
+		RoundsApart: 5, MostApart: 10 * time.Second,
+		EqualUntil: 0.2, EqualBelow: 0.1, MaxDeadband: 0.15, DeadbandDeviations: 1, CalmVariance: 0.4, CalmDeadband: 2,
 		EqualWidth: 0.08, EqualWidthLeastRequest: 0.15, EqualKeep: 0.03,
 		Patience: 10, ThinBelow: 0.9, ThinUntil: 1.1, StaleDecay: 30 * time.Second, Panic: 1, SlowStartFirst: 0.1,
 		LongLived: 20, ShortLived: 10, LongWait: 2, UpgradeShare: 0.5, BlindUpgradeShare: 0.02, KindLeast: 20, KindMemory: 30,
 		HoldShare: 0.001, MostHeld: 0.5, HeldMemory: 60, HeldDeviations: 2, RefillMemory: 5,
 		LeastGoal: 0.02, GoalMemory: 10, FewConnections: 10,
 		QuickHalfLife: time.Second, SlowMemory: 30 * time.Second, EjectAbove: 0.2, EjectTimes: 2,
-		QuickLeast: 2, SlowLeast: 10, MostFails: 0.5, SpareAbove: 0.02, SpareLeast: 0.1,
+		QuickLeast: 2, SlowLeast: 10, MostFails: 0.5, DrownMemory: 5, DrownTimes: 2, MostFull: 0.9, SpareAbove: 0.02, SpareLeast: 0.1,
 		FirstDelay: 5 * time.Second, MaxDelay: time.Minute,
 		FirstPulse: 50 * time.Millisecond, MaxPulse: 800 * time.Millisecond,
 		JudgeAfter: time.Second, JudgeAtLast: 3 * time.Second, GoodPulses: 3, GoodShare: 0.2,

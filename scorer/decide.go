@@ -5,7 +5,7 @@ import (
 )
 
 // plan writes down what the step has decided.
-func (p *Pool) plan(now time.Time) Plan {
+func (p *Pool) plan(now time.Time, seconds float64) Plan {
 	plan := Plan{
 		Pool: p.config.Name, Seq: p.seq, At: now, Kind: p.kind.kind,
 		Law: p.choice.name, LawWhy: p.choice.why, Advice: p.advice(),
@@ -13,7 +13,7 @@ func (p *Pool) plan(now time.Time) Plan {
 	}
 	for i, m := range p.members {
 		p.explain(i, m, now)
-		p.maker.add(m.capacity * m.factor)
+		p.maker.add(p.strengthOf(m))
 		d := &plan.Decisions[i]
 		*d = Decision{
 			Backend: m.Name, Why: m.why, Pinned: m.pin > 0, Drained: m.drained,
@@ -25,11 +25,24 @@ func (p *Pool) plan(now time.Time) Plan {
 		d.Probe = d.State == StateEjected && !p.pulses && !p.frozen() && !now.Before(m.ejection.next)
 	}
 	scores := p.maker.scores()
-	plan.Imbalance = imbalance(scores)
+	plan.Imbalance = p.imbalance(scores)
+	terms := p.maker.terms()
 	for i := range scores {
 		plan.Decisions[i].Score = scores[i]
+		plan.Decisions[i].Terms, terms = terms[:len(p.maker.signals):len(p.maker.signals)], terms[len(p.maker.signals):]
 	}
+	p.shed(now, seconds, &plan)
+	plan.Scale = p.advise(&plan)
 	return plan
+}
+
+// strengthOf is a backend's capacity as far as it is known: learned, where that is
+// what the law does or did until work began to wait, or configured.
+func (p *Pool) strengthOf(m *member) float64 {
+	if p.choice.law == p.capacity || p.choice.waits == becauseHeld {
+		return m.capacity * m.factor
+	}
+	return m.capacity
 }
 
 func (p *Pool) stateOf(m *member) (State, float64, time.Duration) {

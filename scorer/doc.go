@@ -18,6 +18,11 @@
 // ceiling), panic and deadband. A [Rounder] turns the plan's shares into what
 // one data plane understands.
 //
+// Weights steer new work only. Of long-lived connections a plan also says how many
+// are to be asked to reconnect ([Decision].Shed): where a backend has more than its
+// goal and nothing else will mend it soon ([Shedding]), or where it is drained over
+// some time ([Drain]). Whoever closes them tells [Pool.Closed].
+//
 // The package is not for collecting reports (packages source, haproxy, xds),
 // nor for talking to proxies, nor for timing (package tuner).
 package scorer

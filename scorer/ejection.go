@@ -23,9 +23,14 @@ type ejection struct {
 	pulse        time.Duration
 	good         int
 	seen         share
-	inFlight     float64
+	// inFlight is what is in flight now, before what was when the last pulse was given:
+	// requests that hang from long ago say nothing of today.
+	inFlight, before float64
 	// failed and rest are the shares of failures that it was ejected for.
 	failed, rest float64
+	// stay is how long requests stayed at the others then, in seconds; 0 when that is
+	// not known.
+	stay float64
 }
 
 func newEjection(now time.Time, k *Constants) *ejection {
@@ -54,7 +59,7 @@ func (e *ejection) step(now time.Time, done, failed, inFlight, seconds float64, 
 	if !canPulse || now.Before(e.next) {
 		return 0, false
 	}
-	e.pulsed, e.seen = now, share{}
+	e.pulsed, e.seen, e.before = now, share{}, inFlight
 	return e.pulse, false
 }
 
@@ -65,15 +70,17 @@ func (e *ejection) judge(now time.Time) bool {
 	if age < e.constants.JudgeAfter {
 		return false
 	}
-	came := e.seen.done >= 1
-	if age < e.constants.JudgeAtLast && (!came || e.inFlight > 0) {
+	old := max(e.before-e.inFlight, 0)
+	seen := share{max(e.seen.done-old, 0), max(e.seen.failed-old, 0)}
+	came := seen.done >= 1
+	if age < e.constants.JudgeAtLast && (!came || e.inFlight > e.before) {
 		return false
 	}
 	e.pulsed = time.Time{}
 	switch {
 	case came:
-		e.probed(now, e.seen.ratio() < e.constants.GoodShare)
-	case e.inFlight > 0:
+		e.probed(now, seen.ratio() < e.constants.GoodShare)
+	case e.inFlight > e.before:
 		e.probed(now, false) // requests went in and none came back
 	default:
 		e.pulse = min(2*e.pulse, e.constants.MaxPulse)

@@ -1,6 +1,7 @@
 package scorer
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -57,12 +58,12 @@ func (p *Pool) causeOf(i int, m *member, now time.Time) cause {
 		return becauseFrozen
 	case p.panics:
 		return becausePanic
-	case m.note.cause == becauseFailures:
-		return becauseFailures
+	case m.note.cause == becauseFailures, m.note.cause == becauseNeeded:
+		return m.note.cause
 	case !m.joined.IsZero() && !p.settled(m, now):
 		return becauseSlowStart
-	case p.choice.waits:
-		return becauseFound
+	case p.choice.waits != becauseNothing:
+		return p.choice.waits
 	case p.choice.law == p.static:
 		return becauseConfigured
 	case m.kept:
@@ -75,6 +76,8 @@ func (p *Pool) causeOf(i int, m *member, now time.Time) cause {
 		return p.capacity.cause(i)
 	case p.choice.law == p.other:
 		return becauseOther
+	case p.goals.taken(m.Name):
+		return becauseTaken
 	default:
 		return becauseConnections
 	}
@@ -91,18 +94,27 @@ func (p *Pool) reasonFor(because cause, i int, m *member, now time.Time) reason 
 	case becauseEjected:
 		r.factor, r.rest = m.ejection.failed, m.ejection.rest
 		r.age = max(m.ejection.next.Sub(now), 0).Round(time.Second)
-	case becauseFailures:
+	case becauseFailures, becauseNeeded:
 		r.factor = coarse(m.note.factor)
 	case becauseSlowStart:
 		r.factor = coarse(p.slowStart(m, now))
 	case becauseStale:
 		r.age = p.confirmed(m).Round(time.Second)
 	case becauseEqual:
-		r.thin = p.thin
-	case becauseLatency, becauseReport, becauseConnections, becauseOther:
+		r.thin, r.change = p.thin, p.capacity.changed(i, now)
+	case becauseQueue:
+		r.factor, r.deviation = m.said, m.deviation
+		r.rest = coarse(math.Exp(p.capacity.states[i].queue.correction()))
+	case becauseLatency, becauseReport, becauseLastReport:
+		r.factor, r.deviation, r.thin = m.said, m.deviation, p.thin
+		r.change = p.capacity.changed(i, now)
+	case becauseQueueAlone, becauseUnreported:
+		r.factor = m.said
+	case becauseConnections, becauseOther:
 		r.factor, r.deviation, r.thin = m.said, m.deviation, p.thin
 	case becauseDoubted:
 		r.factor, r.deviation, r.thin = m.said, m.deviation, p.thin
+		r.change = p.capacity.changed(i, now)
 		r.rest = coarse(p.capacity.claim(i))
 	}
 	return r
@@ -114,7 +126,8 @@ func (p *Pool) advice() string {
 		return "less than about one request is in flight for each proxy and server, and leastconn takes an idle server " +
 			"whatever its weight, so weights do next to nothing here: `balance random(2)` uses them at any load"
 	}
-	if p.choice.law != p.static || p.kind.kind == KindConnections || p.config.Law == LawStatic {
+	blind := p.choice.law == p.capacity && p.capacity.witness == byQueues && !p.reported
+	if p.choice.law != p.static && !blind || p.kind.kind == KindConnections || p.config.Law == LawStatic {
 		return ""
 	}
 	learns := slices.ContainsFunc(p.targets, func(t poolTarget) bool { return t.inForce.Algorithm.HasFeedback() })
@@ -124,7 +137,7 @@ func (p *Pool) advice() string {
 			if learns {
 				continue // one that does is enough
 			}
-			return "round robin looks at nothing but weights, and nothing is reported to learn them from: " +
+			return "round robin looks at nothing but weights, and queues that have built up are all that there is to learn them from: " +
 				"have the backends report their load, or let the proxy look at work in flight (HAProxy: `balance leastconn`, or `random(2)` " +
 				"with little in flight; Envoy: LEAST_REQUEST)"
 		case FixedWeights:

@@ -4,38 +4,50 @@ import "math"
 
 // filter is a scalar Kalman filter of one backend's log capacity.
 //
-// It estimates a constant that drifts slowly (random walk with standard
-// deviation drift a step), from surprises: by how much a backend completed more
+// It estimates a constant that hardly drifts (random walk with standard deviation
+// Constants.CalmDrift·drift a second), from surprises: by how much a backend completed more
 // than a backend of the estimated strength would have. The gain is as large as
 // the measured noise allows, so that the same numbers serve a hundred requests
 // a second and one in two seconds.
+//
+// A filter that lags behind what it estimates, see [lag], is opened again: as far
+// as what it lacks, and up to reopen times as far as one whose drift was never less
+// than drift. So it takes long means while nothing happens, and forgets them when
+// something does.
 type filter struct {
 	// x is the log capacity relative to the configured one, v its variance.
 	x, v float64
-	// drift is the standard deviation of the walk per second, and pull the share
-	// of x that is lost per second towards the configured capacity.
-	drift, pull float64
+	// drift is the standard deviation of the walk per second that x may be on,
+	// spread that of what capacities really are around the configured ones, 0
+	// where nothing is known of it, and reopen by how much the filter is opened.
+	drift, spread, reopen float64
 	// work is the mean of what was completed and expected, per second, over
 	// Constants.WorkMemory.
 	work      average
 	residuals residuals
+	lag       lag
+	// quick is the variance of a filter that drifts at all times, with the noise
+	// of the last step; before is what x was before that, and catching that it
+	// opened the filter.
+	quick, before float64
+	catching      bool
 }
 
 // maxLog bounds a log capacity: a factor of 20 either way.
 const maxLog = 3
 
-// newFilter returns a filter that starts at x. spread is the standard deviation
-// of what capacities really are around the configured ones, 0 when nothing is
-// known of it: the walk is then pulled back as strongly as makes it have that
-// spread (an Ornstein-Uhlenbeck process: pull = drift²/2·spread²). Where there
-// is much to measure the pull is lost in it, and where there is little, noise
-// cannot carry an estimate away.
-func newFilter(x, drift, spread float64, k *Constants) filter {
-	f := filter{x: x, v: k.firstVariance(), drift: drift, work: newAverage(k.WorkMemory)}
-	if spread > 0 {
-		f.pull = drift * drift / (2 * spread * spread)
+// mostScatter is the variance from which on a step shows nothing.
+const mostScatter = 1e9
+
+// newFilter returns a filter that starts at x. Where spread is known the walk is
+// pulled back to the configured capacity as strongly as makes it have that spread
+// (an Ornstein-Uhlenbeck process: of x is lost what the step adds to the variance,
+// over 2·spread²). Where there is much to measure the pull is lost in it, and where
+// there is little, noise cannot carry an estimate away.
+func newFilter(x, drift, spread, reopen float64, k *Constants) filter {
+	return filter{
+		x: x, v: k.firstVariance(), drift: drift, spread: spread, reopen: reopen, work: newAverage(k.WorkMemory),
 	}
-	return f
 }
 
 // update moves the estimate by one surprise. done and expected are completions
@@ -44,6 +56,7 @@ func newFilter(x, drift, spread float64, k *Constants) filter {
 // really there, and without lead the estimate would run away whenever a weight
 // does not follow.
 func (f *filter) update(done, expected, lead, seconds float64, pool *noise) {
+	f.before, f.catching = f.x, false
 	pool.add(&f.residuals, done, expected, seconds)
 	// A surprise of more than three times either way is cut to that. It is the
 	// count that is cut, not the quotient: of two backends that are both cut,
@@ -52,21 +65,47 @@ func (f *filter) update(done, expected, lead, seconds float64, pool *noise) {
 	done = min(max(done, expected/most), expected*most)
 	present := (done + expected) / 2
 	work := max(f.work.add(present, seconds), present)
-	if !(work > 0) {
+	scatter := pool.dispersion / (work * seconds)
+	if !(scatter < mostScatter) {
 		return
 	}
-	keep := 1 - min(f.pull*seconds, 1)
-	lead += f.x * (1 - keep)
+	surprise := (done-expected)/work + lead
+	walked := f.walk(surprise, scatter, seconds, pool.constants)
+	keep := 1.0
+	if f.spread > 0 {
+		keep = 1 - min(walked/(2*f.spread*f.spread), 1)
+	}
+	surprise += f.x * (1 - keep)
 	f.x *= keep
-	f.v = f.v*keep*keep + f.drift*f.drift*seconds
-	gain := f.v / (f.v + pool.dispersion/(work*seconds))
-	f.x += gain * ((done-expected)/work + lead)
+	f.v = f.v*keep*keep + walked
+	gain := f.v / (f.v + scatter)
+	f.x += gain * surprise
 	f.v *= 1 - gain
 }
+
+// walk returns by how much the variance grows in a step, more where x lags behind.
+func (f *filter) walk(surprise, scatter, seconds float64, k *Constants) float64 {
+	// The variance at which what a step of drift adds is what a measurement
+	// takes off, and the time in which drift adds as much as that.
+	f.quick = f.drift * math.Sqrt(scatter*seconds)
+	memory := f.quick / (f.drift * f.drift)
+	lacking := f.lag.add(surprise, f.v+scatter, seconds, memory, k)
+	opened := min(lacking, max(0, f.reopen*f.quick-f.v))
+	f.catching = opened > 0
+	calm := k.CalmDrift * f.drift
+	return calm*calm*seconds + opened
+}
+
+// calm is that x has not had to catch up for some time, as far as is known.
+func (f *filter) calm(k *Constants) bool { return f.v < k.CalmVariance*f.quick || f.quick == 0 }
+
+// unsure is how far x may be off without having been found out yet.
+func (f *filter) unsure() float64 { return math.Sqrt(max(f.v, f.quick)) }
 
 // forget lets the variance grow while nothing is observed, up to ignorance.
 func (f *filter) forget(seconds, ignorance float64) {
 	f.v = min(f.v+f.drift*f.drift*seconds, ignorance)
+	f.before, f.catching = f.x, false
 }
 
 // average is an exponential mean over a time constant that is the plain mean

@@ -160,14 +160,40 @@ func TestEjectionOpensLongerWhenNobodyCame(t *testing.T) {
 
 func TestEjectionStuckRequestsAreNoGoodSign(t *testing.T) {
 	e := newEjection(start, new(DefaultConstants()))
+	inFlight := 3.0 // since before it was ejected
 	for at := time.Second; at <= 8*time.Second; at += time.Second {
-		if _, readmit := e.step(start.Add(at), 0, 0, 3, 1, true); readmit {
+		pulse, readmit := e.step(start.Add(at), 0, 0, inFlight, 1, true)
+		if readmit {
 			t.Fatal("readmitted although its requests never came back")
+		}
+		if pulse > 0 {
+			inFlight += 2
 		}
 	}
 	if e.delay != 2*DefaultConstants().FirstDelay {
 		t.Errorf("delay = %v, want it doubled to %v", e.delay, 2*DefaultConstants().FirstDelay)
 	}
+}
+
+// What hangs from before says nothing of a pulse, neither while it stays nor when it
+// fails at last.
+func TestEjectionForgivesWhatHungBefore(t *testing.T) {
+	e := newEjection(start, new(DefaultConstants()))
+	hanging := 9.0
+	for at := time.Second; at <= 20*time.Second; at += time.Second {
+		done, failed := 0.0, 0.0
+		if !e.pulsed.IsZero() {
+			done, failed = 7, 3 // four requests of the pulse, and three that time out
+			hanging -= 3
+		}
+		if _, readmit := e.step(start.Add(at), done, failed, hanging, 1, true); readmit {
+			return
+		}
+		if e.delay != DefaultConstants().FirstDelay {
+			t.Fatalf("after %v a good pulse counts as a bad one", at)
+		}
+	}
+	t.Error("never readmitted")
 }
 
 func TestEjectionWithoutPulsesNeedsHealthRequests(t *testing.T) {
@@ -279,5 +305,22 @@ func TestKind(t *testing.T) {
 				t.Errorf("kind = %v, want %v (stay %v s)", got, test.want, k.stay())
 			}
 		})
+	}
+}
+
+// That nothing has completed yet says nothing of how long it stays: few requests take
+// their time, and weights that are found stay until more is known.
+func TestFewRequestsAreNotTakenForConnections(t *testing.T) {
+	r := newRig(t, Config{}, equalBackends(2)...)
+	r.pool.Applied("t", InForce{Origin: "haproxy:a", Algorithm: LeastConnections, Shares: []Share{{Backend: "s0", Weight: 1.5}, {Backend: "s1", Weight: 0.5}}})
+	for second := range 8 {
+		done := 0.0
+		if second%4 == 3 {
+			done = 1
+		}
+		r.step(map[string]seen{"s0": {0.3, done, 0, 0}, "s1": {0.3, 0, 0, 0}})
+		if d := r.decision("s0"); r.plan.Kind != KindAuto || math.Abs(d.Weight-1.5) > 1e-9 {
+			t.Errorf("second %d: kind %s, weight %.2f: %s", second, r.plan.Kind, d.Weight, r.plan.LawWhy)
+		}
 	}
 }

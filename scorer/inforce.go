@@ -46,11 +46,19 @@ type InForce struct {
 	// Process is another number for each process of the data plane: after a
 	// restart or a reload nothing that was set before is sure to be there.
 	Process int
+	// Reloading is that another process is taking over just now, so that counts say
+	// only a part of what is open.
+	Reloading bool
 	// Shares has an entry for each backend that the data plane knows.
 	Shares []Share
 	// Warnings say, for a person, what may keep weights from having their effect
 	// although they are in force, and what to do about it.
 	Warnings []string
+}
+
+// saysNothing is that nothing is known of it now.
+func (f *InForce) saysNothing() bool {
+	return f.Origin == "" && f.Algorithm == AlgorithmUnknown && f.Process == 0 && !f.Reloading && len(f.Shares) == 0
 }
 
 // Share is one backend's part of an InForce.

@@ -19,8 +19,10 @@ type kindJudge struct {
 	// handled is what is in flight by the response times, over what is.
 	handled pace
 	// refill is how many connections come a second, over those in flight.
-	refill    pace
-	completed float64
+	refill pace
+	// completed is how many completions there were, and due how many there would have
+	// been had all that was in flight stayed for just Constants.LongLived.
+	completed, due float64
 }
 
 func newKindJudge(configured Kind, k *Constants) kindJudge {
@@ -52,6 +54,7 @@ func (k *kindJudge) judge(configured Kind, t *tally) Kind {
 		upgrades = 0
 	}
 	k.completed += t.completed * t.seconds
+	k.due += t.inFlight * t.seconds / k.constants.LongLived
 	k.refill.add(upgrades, t.inFlight, t.seconds)
 	stay := k.pace.add(t.inFlight, t.completed, t.seconds)
 	// Streams are counted when they open and completions when they end, so in
@@ -65,7 +68,7 @@ func (k *kindJudge) judge(configured Kind, t *tally) Kind {
 	}
 	switch {
 	case configured == KindRequests || configured == KindConnections:
-	case stay > c.LongLived || streams > many:
+	case stay > c.LongLived && k.due >= c.KindLeast || streams > many:
 		k.kind = KindConnections
 	case (k.kind != KindConnections || stay < c.ShortLived) && k.completed >= c.KindLeast && streams <= many/2:
 		k.kind = KindRequests

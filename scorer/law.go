@@ -39,4 +39,7 @@ type Observation struct {
 	// so since the last step.
 	Utilization float64
 	Reported    bool
+	// Served is the work per second that the backend has counted itself, without
+	// errors, over the time that Utilization is of.
+	Served float64
 }

@@ -47,11 +47,11 @@ func (p *Pool) Learned() Learned {
 	for i, m := range p.members {
 		out.Proxies = max(out.Proxies, m.now.proxies)
 		b := LearnedBackend{Backend: m.Name, Configured: m.Capacity, Capacity: math.NaN(), Deviation: math.NaN()}
-		if learns && i < len(p.capacity.states) && p.capacity.names[i] == m.Name {
-			s := &p.capacity.states[i]
-			b.Capacity, b.Deviation = m.Capacity*m.factor, s.deviation()
+		if s := p.capacity.state(m.Name); learns && s != nil {
+			f, _ := s.published()
+			b.Capacity, b.Deviation = m.Capacity*m.factor, math.Sqrt(f.v)
 			if r := s.report; r != nil {
-				b.Reported, b.Doubted = r.used, r.doubted
+				b.Reported, b.Doubted = r.used, p.capacity.doubts(r)
 			}
 		}
 		out.Backends[i] = b

@@ -1,6 +1,7 @@
 package scorer
 
 import (
+	"maps"
 	"math"
 	"time"
 )
@@ -31,13 +32,25 @@ type Remembered struct {
 	// Held is the logarithm of the published capacity over the configured one,
 	// which follows what was learned at a distance; nil while none was.
 	Held *float64 `json:"held,omitempty"`
+	// Guard is what queues have added to the logarithm under round robin.
+	Guard float64 `json:"guard,omitempty"`
 	// Report is what its load reports have shown; nil without any.
 	Report *RememberedReport `json:"report,omitempty"`
 	// Excess is what its dear connections cost beyond the others, in units of the
 	// configured capacity.
 	Excess float64 `json:"excess,omitempty"`
+	// Drain is how a drain under way began; nil while it is not drained by order.
+	Drain *RememberedDrain `json:"drain,omitempty"`
 	// Ejected is what a backend was ejected for; nil while it was not.
 	Ejected *RememberedEjection `json:"ejected,omitempty"`
+}
+
+// RememberedDrain is a drain under way.
+type RememberedDrain struct {
+	// Ordered is the order's time, and First how many connections there were when it
+	// began.
+	Ordered time.Time `json:"ordered"`
+	First   int       `json:"first"`
 }
 
 // RememberedReport is a capacity by load reports, like the one by latency.
@@ -57,20 +70,29 @@ type RememberedEjection struct {
 	Rest   float64 `json:"rest"`
 }
 
-// Memory notes what the pool knows now.
+// Memory notes what the pool knows now, and what was noted before of backends that
+// have not come yet: whoever restarts twice loses nothing.
 func (p *Pool) Memory() Memory {
 	out := Memory{
 		At: p.last, Kind: p.kind.kind, Reported: p.reported, Spread: p.capacity.spread,
 		Backends: make(map[string]Remembered, len(p.members)),
 	}
-	for i, m := range p.members {
-		r := Remembered{Weight: m.weight, Excess: p.goals.excessOf(m.Name)}
+	maps.Copy(out.Backends, p.memory)
+	for _, m := range p.members {
+		r := p.memory[m.Name] // stands until a step has seen it
+		if m.weight > 0 {
+			r.Weight = m.weight
+		}
+		r.Excess, r.Ejected = p.goals.excessOf(m.Name), nil
 		if m.known {
 			held := m.held
 			r.Held = &held
 		}
-		if i < len(p.capacity.states) && p.capacity.names[i] == m.Name {
-			p.capacity.states[i].remember(&r)
+		if s := p.capacity.state(m.Name); s != nil {
+			s.remember(&r)
+		}
+		if d := m.drain; d != nil && isNumber(d.first) {
+			r.Drain = &RememberedDrain{Ordered: d.ordered, First: int(d.first)}
 		}
 		if e := m.ejection; e != nil {
 			r.Ejected = &RememberedEjection{e.delay.Seconds(), e.failed, e.rest}
@@ -115,12 +137,19 @@ func (p *Pool) Recall(memory Memory, now time.Time) {
 // sane bounds what a file may say, and widens estimates by the time since; it
 // returns false for what no pool has noted.
 func (r *Remembered) sane(age float64, k *Constants) bool {
-	if !(r.Weight >= 0) || math.IsInf(r.Weight, 0) || !isNumber(r.Log) || !isNumber(r.Deviation) || !isNumber(r.Excess) {
+	if !(r.Weight >= 0) || math.IsInf(r.Weight, 0) || !isNumber(r.Log) || !isNumber(r.Deviation) || !isNumber(r.Excess) || !isNumber(r.Guard) {
 		return false
 	}
-	r.Log, r.Deviation = clampLog(r.Log, maxLog), k.widened(r.Deviation, k.LatencyDrift, age)
+	r.Log = clampLog(r.Log, maxLog)
+	if r.Deviation != 0 { // else nothing was learned, which no time makes an estimate of
+		r.Deviation = widened(r.Deviation, k.LatencyDrift, age, k.FirstDeviation)
+	}
+	r.Guard = clampLog(r.Guard, k.GuardLimit)
 	if r.Held != nil && !isNumber(*r.Held) {
 		r.Held = nil
+	}
+	if r.Drain != nil && r.Drain.First < 0 {
+		r.Drain = nil
 	}
 	if r.Held != nil {
 		held := clampLog(*r.Held, maxLog)
@@ -132,7 +161,7 @@ func (r *Remembered) sane(age float64, k *Constants) bool {
 	if r.Report != nil {
 		r.Report = &RememberedReport{
 			Log:       clampLog(r.Report.Log, 2*maxLog),
-			Deviation: k.widened(r.Report.Deviation, k.ReportDrift, age), Doubted: r.Report.Doubted,
+			Deviation: widened(r.Report.Deviation, k.ReportDrift, age, k.FirstReportDeviation), Doubted: r.Report.Doubted,
 		}
 	}
 	return true
@@ -140,14 +169,16 @@ func (r *Remembered) sane(age float64, k *Constants) bool {
 
 func clampLog(x, limit float64) float64 { return min(max(x, -limit), limit) }
 
-// widened is a standard deviation after some seconds of drift.
-func (k *Constants) widened(deviation, drift, seconds float64) float64 {
-	return math.Sqrt(min(deviation*deviation+drift*drift*seconds, k.firstVariance()))
+// widened is a standard deviation after some seconds of drift, at most that of which
+// nothing is known.
+func widened(deviation, drift, seconds, most float64) float64 {
+	return min(math.Sqrt(deviation*deviation+drift*drift*seconds), most)
 }
 
 // remember notes what is known of a backend's capacity.
 func (s *capacityState) remember(r *Remembered) {
 	r.Log, r.Deviation = s.latency.x, math.Sqrt(s.latency.v)
+	r.Guard = s.queue.guard
 	if s.report != nil {
 		r.Report = &RememberedReport{s.report.x, math.Sqrt(s.report.v), s.report.doubted}
 	}
@@ -159,10 +190,10 @@ func (s *capacityState) recall(r *Remembered, now time.Time, k *Constants) {
 	if r.Deviation > 0 {
 		s.latency.x, s.latency.v = r.Log, r.Deviation*r.Deviation
 	}
+	s.queue.guard = r.Guard
 	if r.Report != nil {
-		s.report = &reportState{
-			filter: newFilter(r.Report.Log, k.ReportDrift, 0, k), last: now, doubted: r.Report.Doubted,
-		}
+		s.report = newReportState(r.Report.Log, k)
+		s.report.last, s.report.doubted = now, r.Report.Doubted
 		s.report.v = r.Report.Deviation * r.Report.Deviation
 	}
 }

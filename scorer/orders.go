@@ -17,7 +17,11 @@ type Orders struct {
 	// Pins are weights that do not move, by backend.
 	Pins map[string]Pin `json:"pins,omitempty"`
 	// Drains are backends that get no new work.
-	Drains map[string]Order `json:"drains,omitempty"`
+	Drains map[string]Drain `json:"drains,omitempty"`
+	// Rebalance, when set, asks connections to reconnect once until all backends are
+	// near their goals, also where nothing is configured of it. It ends by itself
+	// ([Shedding].Rebalance) and counts for no longer than ten minutes from At.
+	Rebalance *Order `json:"rebalance,omitempty"`
 }
 
 // Order is who ordered something, why, and when.
@@ -62,6 +66,10 @@ func (o Orders) Clone() Orders {
 		dry := *o.DryRun
 		o.DryRun = &dry
 	}
+	if o.Rebalance != nil {
+		rebalance := *o.Rebalance
+		o.Rebalance = &rebalance
+	}
 	o.Pins, o.Drains = maps.Clone(o.Pins), maps.Clone(o.Drains)
 	return o
 }
@@ -74,6 +82,16 @@ func (p *Pool) SetOrders(o Orders) {
 	for _, m := range p.members {
 		m.obey(&p.orders)
 	}
+}
+
+// Drain is an order to give a backend no new work.
+type Drain struct {
+	Order
+	// Over, when positive, is the time from At within which its connections are
+	// asked to reconnect, evenly. Otherwise they leave in their own time.
+	Over time.Duration `json:"over,omitempty"`
+	// Forced is that it is meant although others cannot take all of it.
+	Forced bool `json:"forced,omitempty"`
 }
 
 // obey takes what the orders say of a member.

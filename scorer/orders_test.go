@@ -98,7 +98,7 @@ func TestPinsThatLeaveNoRoom(t *testing.T) {
 func TestDrainedAndBack(t *testing.T) {
 	r := newRig(t, Config{}, equalBackends(3)...)
 	r.step(steady(3, 200, 0))
-	r.pool.SetOrders(Orders{Drains: map[string]Order{"s0": alice}})
+	r.pool.SetOrders(Orders{Drains: map[string]Drain{"s0": {Order: alice}}})
 	r.step(steady(3, 200, 0))
 	if d := r.decision("s0"); d.State != StateDraining || d.Weight != 0 || d.Why != "drained by alice: canary" {
 		t.Errorf("decision %+v", d)
@@ -280,7 +280,7 @@ func TestMemoryThatMakesNoSense(t *testing.T) {
 }
 
 func TestOrdersAreCopied(t *testing.T) {
-	o := Orders{Frozen: &alice, DryRun: &Switch{alice, true}, Pins: map[string]Pin{"a": {alice, 1}}, Drains: map[string]Order{"b": alice}}
+	o := Orders{Frozen: &alice, DryRun: &Switch{alice, true}, Pins: map[string]Pin{"a": {alice, 1}}, Drains: map[string]Drain{"b": {Order: alice}}}
 	c := o.Clone()
 	if diff := cmp.Diff(o, c); diff != "" {
 		t.Error(diff)
@@ -300,7 +300,7 @@ func TestOrdersHoldWhileABackendIsDown(t *testing.T) {
 	for range 5 {
 		r.step(counts)
 	}
-	r.pool.SetOrders(Orders{Drains: map[string]Order{"s0": alice}, Pins: map[string]Pin{"s1": {alice, 0.2}}})
+	r.pool.SetOrders(Orders{Drains: map[string]Drain{"s0": {Order: alice}}, Pins: map[string]Pin{"s1": {alice, 0.2}}})
 	down := equalBackends(5)
 	for i := range 4 {
 		down[i].Condition = Down

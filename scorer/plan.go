@@ -76,8 +76,13 @@ type Plan struct {
 	// Advice is what the person on call should change because no weight can
 	// repair it; empty when there is nothing.
 	Advice string
-	// Imbalance is the highest score over the mean score; NaN without scores.
+	// Imbalance is the highest score over the mean score, of those in service; NaN
+	// without scores.
 	Imbalance float64
+	// Scale is how many backends the pool wants; nil where nobody has asked.
+	Scale *ScaleAdvice
+	// Shedding is what is done about connections that are where they should not be.
+	Shedding Shedding
 	// Decisions are sorted by backend name, one for each backend of the pool.
 	Decisions []Decision
 }
@@ -100,6 +105,15 @@ type Decision struct {
 	// Score is how busy the backend is for its capacity: 1 is a fair share,
 	// higher is busier, NaN is unknown.
 	Score float64
+	// Terms are what the score is made of: its mean by their coefficients.
+	Terms []ScoreTerm
+	// Goal is how many connections are the backend's part of all that there are, with
+	// room for its dear ones; NaN where connections are not what is balanced.
+	Goal float64
+	// Shed is how many of its connections are to be asked to reconnect.
+	Shed Shed
+	// Drain is how far a drain by order is; nil without one.
+	Drain *DrainProgress
 	// Why is the reason in words.
 	Why string
 	// Pulse, when positive, asks for Weight to be in force for so long and

@@ -29,7 +29,10 @@ type Pool struct {
 	other    Law
 	deadband deadband
 	fading   fading
+	drowning drowning
 	orders   Orders
+	scaler   *Scaler // nil without scale advice
+	departed departed
 	// memory is what a predecessor knew of backends, during the first steps;
 	// recalled is when it was taken over.
 	memory   map[string]Remembered
@@ -44,11 +47,25 @@ type Pool struct {
 	refill float64
 	// wasDry is that the last plan was not carried out.
 	wasDry bool
+	rounds rounds
 	// pulses is that some target can let real requests through for a moment.
 	pulses bool
 
+	// shedding is how connections are evened out, by its own configuration; nil is
+	// only by order. shedder knows what has been done of it.
+	shedding *ShedConfig
+	shedder  *shedder
+	holdings []holding
+	// rebalanced is the order that was carried out last, unfinished why one that is
+	// under way is not done.
+	rebalanced time.Time
+	unfinished string
+	usual      usual
+	// reloaded is when a target was last found to be another process.
+	reloaded time.Time
+
 	seq     uint64
-	booted  bool // a step has seen backends
+	steps   uint64 // since there were backends
 	last    time.Time
 	scratch scratch
 }
@@ -77,6 +94,8 @@ type member struct {
 	// recalled is that it was known before a restart, kept that this is all that
 	// is known of it for now.
 	recalled, kept bool
+	// needed is that it serves though it fails, as the others would drown.
+	needed bool
 	// drained is that an operator has ordered it to get no new work.
 	drained bool
 	// thin is what Pool.thin was when why was put in words.
@@ -90,6 +109,8 @@ type member struct {
 	now      merged
 	joined   time.Time
 	ejection *ejection // nil while it is not ejected
+	// drain is what is known of a drain by order; nil without one.
+	drain *drain
 	// pin is the weight that an operator has ordered, 0 for none.
 	pin float64
 	// held is the published logarithm relative to the configured capacity.
@@ -99,6 +120,8 @@ type member struct {
 	// factor is e^held; said and deviation are the factor that was last put in
 	// words and the estimate's deviation then.
 	factor, said, deviation float64
+	// tilted is the part of its weight that it goes without while connections are moved.
+	tilted float64
 	// weight is its last share while in service, before what the next step
 	// starts from.
 	weight float64
@@ -123,7 +146,7 @@ type scratch struct {
 
 // New returns a pool without backends. It fails on limits that contradict each
 // other.
-func New(config Config) (*Pool, error) {
+func New(config Config) (_ *Pool, err error) {
 	config = config.withDefaults()
 	if err := config.check(); err != nil {
 		return nil, fmt.Errorf("pool %s: %w", config.Name, err)
@@ -132,12 +155,33 @@ func New(config Config) (*Pool, error) {
 	p := &Pool{
 		config: config, constants: k, byName: map[string]*member{},
 		kind:     newKindJudge(config.Kind, k),
+		drowning: drowning{newPace(k.DrownMemory)},
 		maker:    newScoreMaker(config.Score.Coefficients),
 		capacity: newCapacity(k), goals: newConnections(k), static: &static{},
 		other: newOther(config.Law),
 	}
-	p.capacity.wary = !config.Trust
+	p.capacity.trusts = config.Trust
+	p.shedding = config.Shed
+	if config.Scale != nil {
+		if p.scaler, err = NewScaler(*config.Scale); err != nil {
+			return nil, fmt.Errorf("pool %s: %w", config.Name, err)
+		}
+	}
 	return p, nil
+}
+
+// SetShed changes how connections are evened out from the next step on; nil is only
+// by order. It fails on values that contradict each other.
+func (p *Pool) SetShed(config *ShedConfig) error {
+	if config != nil {
+		complete := config.withDefaults()
+		if err := complete.check(); err != nil {
+			return fmt.Errorf("pool %s: %w", p.config.Name, err)
+		}
+		config = &complete
+	}
+	p.shedding = config
+	return nil
 }
 
 // SetBackends makes the given backends the members of the pool. What is known
@@ -157,6 +201,7 @@ func (p *Pool) SetBackends(backends []Backend) {
 			m = p.newMember()
 			m.Name = b.Name
 			m.recall(p.memory, p.recalled, p.constants)
+			p.welcome(m, b)
 		}
 		m.Backend, m.found = b, b.Condition
 		m.obey(&p.orders)
@@ -164,6 +209,7 @@ func (p *Pool) SetBackends(backends []Backend) {
 		members = append(members, m)
 	}
 	slices.SortFunc(members, func(a, b *member) int { return cmp.Compare(a.Name, b.Name) })
+	p.noteDeparted(next)
 	for t := range p.targets {
 		p.targets[t].follow(members, p.byName)
 	}
@@ -230,7 +276,8 @@ func (p *Pool) Observe(r Report) bool {
 }
 
 // Applied takes what a target has in force. Shares that are empty are taken as
-// nothing new: a data plane that cannot be reached keeps what it has.
+// nothing new, and so is a zero InForce: a data plane that cannot be reached keeps
+// what it has, and balances as it did.
 func (p *Pool) Applied(target string, f InForce) {
 	at := slices.IndexFunc(p.targets, func(t poolTarget) bool { return t.name == target })
 	if at < 0 {
@@ -238,7 +285,13 @@ func (p *Pool) Applied(target string, f InForce) {
 		p.targets = append(p.targets, poolTarget{name: target, shares: make([]float64, len(p.members))})
 		p.targets[at].clear()
 	}
-	p.targets[at].inForce = InForce{Origin: f.Origin, Algorithm: f.Algorithm, Pulses: f.Pulses}
+	if f.saysNothing() {
+		return
+	}
+	if before := p.targets[at].inForce; f.Reloading || before.Process != f.Process && before.Process != 0 {
+		p.reloaded = p.last
+	}
+	p.targets[at].inForce = InForce{Origin: f.Origin, Algorithm: f.Algorithm, Pulses: f.Pulses, Process: f.Process, Reloading: f.Reloading}
 	if len(f.Shares) == 0 {
 		return
 	}
@@ -284,6 +337,10 @@ func (c Config) withDefaults() Config {
 		constants = *c.Constants // nobody changes them while they are used
 	}
 	c.Constants = &constants
+	if c.Shed != nil {
+		shed := c.Shed.withDefaults()
+		c.Shed = &shed
+	}
 	return c
 }
 
@@ -317,6 +374,11 @@ func (c Config) check() error {
 	for name, k := range c.Score.Coefficients {
 		if !(k >= 0) || math.IsInf(k, 0) {
 			return fmt.Errorf("score %s %v: must not be negative", name, k)
+		}
+	}
+	if c.Shed != nil {
+		if err := c.Shed.check(); err != nil {
+			return err
 		}
 	}
 	return c.Constants.check()

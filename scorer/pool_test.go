@@ -21,6 +21,7 @@ type rig struct {
 	plan      Plan
 	// latencies are the response times that the proxy tells, if it does.
 	latencies map[string]float64
+	limits    map[string]float64 // of what may be in flight
 }
 
 func newRig(t testing.TB, config Config, backends ...Backend) *rig {
@@ -55,6 +56,9 @@ func (r *rig) step(counts map[string]seen, own ...Report) Plan {
 			report := NewReport(name, "haproxy:a", at)
 			report.ByProxy, report.Interval = true, 200*time.Millisecond
 			report.InFlight, report.RPS, report.EPS, report.Upgrades = c.inFlight, c.completed, c.failed, c.upgrades
+			if limit := r.limits[name]; limit > 0 {
+				report.Limit = limit
+			}
 			if latency := r.latencies[name]; latency > 0 {
 				report.Latency = latency
 			}
@@ -73,6 +77,18 @@ func (r *rig) step(counts map[string]seen, own ...Report) Plan {
 	}
 	r.pool.Applied("t", InForce{Origin: "haproxy:a", Algorithm: r.algorithm, Pulses: true, Shares: shares})
 	return r.plan
+}
+
+// sharing is a second of s0, s1 and so on, which hold a hundred connections each and
+// report so much use.
+func sharing(utilization ...float64) (counts map[string]seen, own []Report) {
+	counts = map[string]seen{}
+	for i, u := range utilization {
+		report := NewReport(fmt.Sprintf("s%d", i), fmt.Sprintf("orca:s%d", i), start)
+		report.Utilization = u
+		counts[report.Backend], own = seen{inFlight: 100}, append(own, report)
+	}
+	return counts, own
 }
 
 func (r *rig) decision(name string) Decision {
@@ -128,6 +144,30 @@ func TestCapacityIsLearnedFromCountsAlone(t *testing.T) {
 	}
 	if why := r.decision("s4").Why; !strings.Contains(why, "learned from in-flight and completions") {
 		t.Errorf("why = %q", why)
+	}
+}
+
+// In overload work waits for so long that nothing is learned from it; what was learned
+// before is what backends can do all the same.
+func TestScoresInOverloadAreByWhatWasLearned(t *testing.T) {
+	r := newRig(t, Config{}, equalBackends(2)...)
+	r.algorithm = LeastRequest
+	weights := map[string]float64{"s0": 1, "s1": 1}
+	for i := range 400 {
+		waiting := 900.0 // of 500 a second
+		if i >= 300 {
+			waiting = 1400
+		}
+		counts := map[string]seen{}
+		for name, capacity := range map[string]float64{"s0": 400, "s1": 100} {
+			counts[name] = seen{inFlight: waiting * weights[name] / 2, completed: capacity, upgrades: math.NaN()}
+		}
+		for _, d := range r.step(counts).Decisions {
+			weights[d.Backend] = d.Weight
+		}
+	}
+	if !strings.HasPrefix(r.decision("s0").Why, "as it was") || r.plan.Imbalance > 1.15 {
+		t.Errorf("imbalance %v, scores %v and %v: %s", r.plan.Imbalance, r.decision("s0").Score, r.decision("s1").Score, r.decision("s0").Why)
 	}
 }
 
@@ -188,8 +228,8 @@ func TestLawFollowsTheAlgorithm(t *testing.T) {
 		{"leastconn", Config{}, LeastConnections, false, LawCapacity, "in-flight and completions"},
 		{"random", Config{}, Random, false, LawCapacity, "in-flight and completions"},
 		{"least request", Config{}, LeastRequest, false, LawCapacity, "in-flight and completions"},
-		{"round robin, nothing reported", Config{}, RoundRobin, false, LawStatic, "latency there shows queues"},
-		{"round robin with reports", Config{}, RoundRobin, true, LawCapacity, "reported utilization alone"},
+		{"round robin, nothing reported", Config{}, RoundRobin, false, LawCapacity, "learned from how requests queue"},
+		{"round robin with reports", Config{}, RoundRobin, true, LawCapacity, "reported utilization, and from how requests queue"},
 		{"fixed", Config{}, FixedWeights, true, LawStatic, "takes no weights"},
 		{"static by configuration", Config{Law: LawStatic}, LeastConnections, true, LawStatic, "configured"},
 		{"connections with reports", Config{Kind: KindConnections}, LeastConnections, true, lawConnections, "dear ones"},
@@ -224,9 +264,9 @@ func TestRoundRobinDoesNotDecideForOthers(t *testing.T) {
 		advice bool
 		silent bool
 	}{
-		LeastRequest: {law: LawCapacity}, LeastConnections: {law: LawCapacity}, RoundRobin: {law: LawStatic, advice: true},
+		LeastRequest: {law: LawCapacity}, LeastConnections: {law: LawCapacity}, RoundRobin: {law: LawCapacity, advice: true},
 		// What nothing goes through says nothing.
-		Random: {law: LawStatic, advice: false, silent: true},
+		Random: {law: LawCapacity, advice: false, silent: true},
 	} {
 		t.Run(string(other), func(t *testing.T) {
 			r := newRig(t, Config{}, equalBackends(2)...)
@@ -689,4 +729,21 @@ func TestABetterBackendNeverGetsLess(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Where nobody serves, what somebody had before a restart is no share of anything.
+func TestARestartWhileAllAreDown(t *testing.T) {
+	all := equalBackends(1)
+	all[0].Condition = Down
+	r := newRig(t, Config{}, all...)
+	r.pool.Recall(Memory{At: r.now, Backends: map[string]Remembered{"s0": {Weight: 1}}}, r.now)
+	r.plan = r.pool.Step(r.now)
+	all[0].Condition = Up
+	r.pool.SetBackends(all)
+	for range 5 {
+		r.step(map[string]seen{"s0": {0, 0, 0, 0}})
+		if w := r.decision("s0").Weight; !(w > 0) || math.IsInf(w, 0) {
+			t.Fatalf("weight %v", w)
+		}
+	}
 }

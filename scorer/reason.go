@@ -17,6 +17,8 @@ const (
 	becausePinned
 	becauseFrozen
 	becauseFound
+	becauseAwaited
+	becauseHeld
 	becauseKept
 	becauseOther
 	becauseEjected
@@ -25,13 +27,19 @@ const (
 	becauseSilent
 	becauseSlowStart
 	becauseFailures
+	becauseNeeded
 	becauseStale
 	becauseConfigured
 	becauseEqual
 	becauseLatency
 	becauseReport
 	becauseDoubted
+	becauseLastReport
+	becauseUnreported
+	becauseQueue
+	becauseQueueAlone
 	becauseConnections
+	becauseTaken
 )
 
 // reason is a cause with its figures. Equal reasons read the same, so that a
@@ -43,6 +51,7 @@ type reason struct {
 	deviation    float64
 	age          time.Duration
 	thin         bool
+	change       change
 }
 
 // coarse rounds a figure to what a sentence shows, so that it is not made anew
@@ -70,6 +79,10 @@ func (r reason) String() string {
 		b = append(b, ' ')
 	case becauseFound:
 		b = append(b, "as it was found: too little has completed so far to learn from"...)
+	case becauseAwaited:
+		b = append(b, "as it was found: the configured law needs reports of utilization, and none has come"...)
+	case becauseHeld:
+		b = append(b, "as it was: what is in flight may be connections that are held, and nothing else shows how strong it is"...)
 	case becauseFrozen:
 		b = append(b, "frozen "...)
 	case becauseEjected:
@@ -99,6 +112,10 @@ func (r reason) String() string {
 		b = append(b, "fails more than the rest: "...)
 		b = percent(b, r.factor)
 		b = append(b, " of its share"...)
+	case becauseNeeded:
+		b = append(b, "fails "...)
+		b = percent(b, r.factor)
+		b = append(b, " more than the rest, and keeps its share: without it the others were overloaded"...)
 	case becauseStale:
 		b = append(b, "no report for "...)
 		b = append(b, r.age.String()...)
@@ -116,13 +133,29 @@ func (r reason) String() string {
 		b = append(b, "; its load report is not believed, as it claims "...)
 		b = strconv.AppendFloat(b, r.rest, 'f', 2, 64)
 		b = append(b, " of what its response times show"...)
+	case becauseLastReport:
+		b = r.learned(b, "from its load reports before they stopped or only repeated themselves")
+	case becauseQueue:
+		b = r.learned(b, "from its load report")
+		b = append(b, ", and times "...)
+		b = strconv.AppendFloat(b, r.rest, 'f', 2, 64)
+		b = append(b, " for how long its requests take beside the others'"...)
+	case becauseUnreported:
+		b = strconv.AppendFloat(b, r.factor, 'f', 2, 64)
+		b = append(b, " times its configured share: it reports no utilization now, and nothing else shows how strong it is"...)
+	case becauseQueueAlone:
+		b = strconv.AppendFloat(b, r.factor, 'f', 2, 64)
+		b = append(b, " times its configured share, learned from how long its requests take beside the others'"...)
 	case becauseConnections:
 		b = strconv.AppendFloat(b, r.factor, 'f', 2, 64)
 		b = append(b, " of its configured share: the rest is taken by dear connections"...)
+	case becauseTaken:
+		b = append(b, "next to nothing new: a few dear connections take all of it, and no number of others would make up for that"...)
 	case becauseOther:
 		b = strconv.AppendFloat(b, r.factor, 'f', 2, 64)
 		b = append(b, " times its configured share, by the law that is configured"...)
 	}
+	b = r.change.words(b)
 	if r.thin {
 		b = append(b, "; weights do little here: leastconn takes an idle server whatever its weight"...)
 	}

@@ -21,7 +21,7 @@ type Report struct {
 	// they are rates of a moment.
 	Interval time.Duration
 	// Origin names the reporter, for example "orca" or
-	// "haproxy:/run/haproxy/admin.sock". Reports of one origin about one
+	// "haproxy:/run/haproxy/admin.sock#ws". Reports of one origin about one
 	// backend replace each other.
 	Origin string
 	// ByProxy is true when the reporter is a proxy that sees a part of the
@@ -45,6 +45,9 @@ type Report struct {
 	// InFlight is how many requests or connections are open now, those that
 	// wait in a proxy's queue for this backend included.
 	InFlight float64
+	// Limit is how much the reporter lets be in flight on the backend at a time
+	// (HAProxy's "maxconn" of a server); absent where it has no such limit.
+	Limit float64
 	// Latency is the mean response time in seconds.
 	Latency float64
 	// Named holds further metrics under the reporter's names (ORCA's
@@ -58,6 +61,6 @@ func NewReport(backend, origin string, at time.Time) Report {
 	return Report{
 		Backend: backend, Origin: origin, At: at,
 		Utilization: nan, CPU: nan, Memory: nan,
-		RPS: nan, EPS: nan, Upgrades: nan, InFlight: nan, Latency: nan,
+		RPS: nan, EPS: nan, Upgrades: nan, InFlight: nan, Limit: nan, Latency: nan,
 	}
 }

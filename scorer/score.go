@@ -24,7 +24,20 @@ type scoreMaker struct {
 	// backends; out and weights are what is made of them.
 	capacities   []float64
 	values       [][]float64
+	multiples    [][]float64
 	out, weights []float64
+}
+
+// ScoreTerm is what one signal adds to a score.
+type ScoreTerm struct {
+	// Signal is its name and Coefficient how much it counts.
+	Signal      string
+	Coefficient float64
+	// Value is what is known of the backend: a count for connections, else a share of
+	// its capacity, averaged. Multiple is that per capacity over the pool's mean: 1 is
+	// a fair share. Both are NaN for what the backend does not tell, and the multiple
+	// where nobody has any of it; that term counts for nothing then.
+	Value, Multiple float64
 }
 
 type scoreSignal struct {
@@ -41,6 +54,7 @@ func newScoreMaker(coefficients map[string]float64) scoreMaker {
 		}
 	}
 	s.values = make([][]float64, len(s.signals))
+	s.multiples = make([][]float64, len(s.signals))
 	return s
 }
 
@@ -90,7 +104,13 @@ func (s *scoreMaker) scores() []float64 {
 	clear(s.out)
 	clear(s.weights)
 	for k := range s.signals {
-		s.addSignal(&s.signals[k], s.values[k])
+		s.multiples[k] = s.multiplesOf(k)
+		for i, multiple := range s.multiples[k] {
+			if !math.IsNaN(multiple) {
+				s.out[i] += s.signals[k].coefficient * multiple
+				s.weights[i] += s.signals[k].coefficient
+			}
+		}
 	}
 	for i := range s.out {
 		s.out[i] /= s.weights[i] // NaN for 0/0
@@ -98,38 +118,53 @@ func (s *scoreMaker) scores() []float64 {
 	return s.out
 }
 
-func (s *scoreMaker) addSignal(signal *scoreSignal, values []float64) {
+// terms are what the scores are made of, all of one backend's after all of another's.
+// It is to be called after scores.
+func (s *scoreMaker) terms() []ScoreTerm {
+	out := make([]ScoreTerm, 0, len(s.capacities)*len(s.signals))
+	for i := range s.capacities {
+		for k := range s.signals {
+			out = append(out, ScoreTerm{
+				Signal: s.signals[k].name, Coefficient: s.signals[k].coefficient,
+				Value: s.values[k][i], Multiple: s.multiples[k][i],
+			})
+		}
+	}
+	return out
+}
+
+// multiplesOf are a signal's per capacity over the pool's mean.
+func (s *scoreMaker) multiplesOf(k int) []float64 {
+	count, values := s.signals[k].count, s.values[k]
+	out := append(s.multiples[k][:0], values...)
 	var amount, capacity float64
 	for i, value := range values {
 		if math.IsNaN(value) {
 			continue
 		}
-		if !signal.count {
+		if !count {
 			value *= s.capacities[i]
 		}
 		amount += value
 		capacity += s.capacities[i]
 	}
-	if !(amount > 0) {
-		return
-	}
-	for i, value := range values {
-		if math.IsNaN(value) {
-			continue
+	for i := range out {
+		if count {
+			out[i] /= s.capacities[i]
 		}
-		if signal.count {
-			value /= s.capacities[i]
+		out[i] *= capacity / amount
+		if !(amount > 0) {
+			out[i] = math.NaN()
 		}
-		s.out[i] += signal.coefficient * value * capacity / amount
-		s.weights[i] += signal.coefficient
 	}
+	return out
 }
 
-// imbalance is the highest score over the mean; NaN without any.
-func imbalance(scores []float64) float64 {
+// imbalance is the highest score over the mean, of those in service; NaN without any.
+func (p *Pool) imbalance(scores []float64) float64 {
 	var sum, count, highest float64
-	for _, s := range scores {
-		if !math.IsNaN(s) {
+	for i, s := range scores {
+		if !math.IsNaN(s) && p.members[i].serving {
 			sum, count, highest = sum+s, count+1, max(highest, s)
 		}
 	}

@@ -31,6 +31,12 @@ type stream struct {
 	after int
 	at    time.Time
 
+	// held is the newest count of what is in flight, and seen its time.
+	held float64
+	seen time.Time
+	// limit is the newest word on how much may be in flight.
+	limit float64
+
 	count       int
 	seconds     float64 // of the reports' own intervals
 	inFlight    mean
@@ -39,6 +45,7 @@ type stream struct {
 	upgrades    mean
 	latency     mean // weighted by completed work
 	utilization float64
+	served      float64 // with the utilization
 	cpu, memory float64
 	named       map[string]float64
 
@@ -84,6 +91,10 @@ func (s *signals) observe(r Report) {
 	if weight <= 0 {
 		weight = 1
 	}
+	if !math.IsNaN(r.InFlight) {
+		at.held, at.seen = r.InFlight, r.At
+	}
+	at.limit = r.Limit
 	at.count++
 	at.seconds += seconds
 	at.inFlight.add(r.InFlight, 1)
@@ -95,7 +106,21 @@ func (s *signals) observe(r Report) {
 	} else {
 		at.latency.add(r.Latency, weight)
 	}
+	at.served = r.served()
 	at.utilization, at.cpu, at.memory, at.named = r.Utilization, r.CPU, r.Memory, r.Named
+}
+
+// served is what a backend has completed by its own count, without errors; a proxy
+// sees a part of it only.
+func (r *Report) served() float64 {
+	switch {
+	case r.ByProxy:
+		return math.NaN()
+	case math.IsNaN(r.EPS):
+		return r.RPS
+	default:
+		return r.RPS - r.EPS
+	}
 }
 
 // stream is the one of an origin. Reporters keep to their periods, and so mostly
@@ -128,7 +153,7 @@ func (s *signals) place(origin string) int {
 	}
 	nan := math.NaN()
 	s.streams = slices.Insert(s.streams, place, stream{
-		origin: origin, utilization: nan, cpu: nan, memory: nan,
+		origin: origin, held: nan, limit: nan, utilization: nan, cpu: nan, memory: nan,
 		last: window{0, nan, nan, nan, nan, nan},
 	})
 	return place
@@ -185,17 +210,25 @@ type merged struct {
 	inFlight                    float64
 	completed, failed, upgrades float64
 	latency                     float64
-	utilization, cpu, memory    float64
-	reported                    bool // utilization came with a report since the last step
-	named                       map[string]float64
+	// held is what was in flight at the newest moment that all who count were heard
+	// of, and seen that moment.
+	held float64
+	seen time.Time
+	// limit is how much all proxies together let be in flight, NaN where one has no
+	// limit.
+	limit                    float64
+	utilization, cpu, memory float64
+	served                   float64 // see Observation.Served
+	reported                 bool    // utilization came with a report since the last step
+	named                    map[string]float64
 }
 
 // nothingKnown is a word that says nothing.
 func nothingKnown() merged {
 	nan := math.NaN()
 	return merged{
-		inFlight: nan, completed: nan, failed: nan, upgrades: nan, latency: nan,
-		utilization: nan, cpu: nan, memory: nan,
+		inFlight: nan, held: nan, limit: nan, completed: nan, failed: nan, upgrades: nan, latency: nan,
+		utilization: nan, cpu: nan, memory: nan, served: nan,
 	}
 }
 
@@ -214,6 +247,10 @@ func (s *signals) close(now time.Time, limit time.Duration, out *merged) {
 			continue
 		}
 		if at.byProxy {
+			if out.proxies == 0 {
+				out.limit = 0
+			}
+			out.limit += at.limit
 			out.proxies++
 			out.addCounts(at)
 		} else {
@@ -249,6 +286,12 @@ func (m *merged) addCounts(at *stream) {
 	w := at.last
 	m.latency = blend(m.latency, m.completed, w.latency, w.completed)
 	m.inFlight = plus(m.inFlight, w.inFlight)
+	if !math.IsNaN(at.held) {
+		if math.IsNaN(m.held) || at.seen.Before(m.seen) {
+			m.seen = at.seen
+		}
+		m.held = plus(m.held, at.held)
+	}
 	m.completed = plus(m.completed, w.completed)
 	m.failed = plus(m.failed, w.failed)
 	m.upgrades = plus(m.upgrades, w.upgrades)
@@ -268,6 +311,7 @@ func (m *merged) takeOwnWord(at *stream) {
 	}
 	if !math.IsNaN(utilization) {
 		m.utilization = utilization
+		m.served = at.served
 		m.reported = m.reported || at.fresh
 	}
 	if !math.IsNaN(at.cpu) {

@@ -18,6 +18,12 @@ func proxyReport(origin string, at time.Duration, inFlight, rps float64) Report 
 	return r
 }
 
+func limited(origin string, limit float64) Report {
+	r := proxyReport(origin, 400*time.Millisecond, 2, 10)
+	r.Limit = limit
+	return r
+}
+
 func TestSignalsMergeByOrigin(t *testing.T) {
 	own := NewReport("s0", "orca", start.Add(900*time.Millisecond))
 	own.Utilization, own.RPS, own.InFlight = 0.7, 999, 999
@@ -40,14 +46,24 @@ func TestSignalsMergeByOrigin(t *testing.T) {
 			merged{proxies: 2, inFlight: 7, completed: 50, seconds: 0.2},
 		},
 		{
+			"limits add up",
+			[]Report{limited("a", 10), limited("b", 30)},
+			merged{proxies: 2, inFlight: 4, completed: 20, seconds: 0.2, limit: 40},
+		},
+		{
+			"who has no limit has none together with others",
+			[]Report{limited("a", 10), proxyReport("b", 400*time.Millisecond, 2, 10)},
+			merged{proxies: 2, inFlight: 4, completed: 20, seconds: 0.2},
+		},
+		{
 			"a backend's own counts yield to a proxy's, its utilization stands",
 			[]Report{own, proxyReport("a", 200*time.Millisecond, 2, 10)},
-			merged{proxies: 1, inFlight: 2, completed: 10, seconds: 0.2, utilization: 0.7, reported: true},
+			merged{proxies: 1, inFlight: 2, completed: 10, seconds: 0.2, utilization: 0.7, reported: true, served: 999},
 		},
 		{
 			"without a proxy its own counts stand",
 			[]Report{own},
-			merged{inFlight: 999, completed: 999, seconds: 1, utilization: 0.7, reported: true},
+			merged{inFlight: 999, completed: 999, seconds: 1, utilization: 0.7, reported: true, served: 999},
 		},
 		{
 			"cpu is utilization where nothing better is known",
@@ -69,7 +85,9 @@ func TestSignalsMergeByOrigin(t *testing.T) {
 			test.want.latency, got.latency = 0, 0
 			test.want.upgrades, got.upgrades = 0, 0
 			test.want.failed, got.failed = 0, 0
-			for _, value := range []*float64{&test.want.utilization, &test.want.cpu, &test.want.memory} {
+			test.want.held, got.held = 0, 0
+			test.want.seen, got.seen = time.Time{}, time.Time{}
+			for _, value := range []*float64{&test.want.utilization, &test.want.cpu, &test.want.memory, &test.want.served, &test.want.limit} {
 				if *value == 0 {
 					*value = math.NaN()
 				}
@@ -78,6 +96,20 @@ func TestSignalsMergeByOrigin(t *testing.T) {
 				t.Errorf("merged (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestHeldIsTheNewestCountOfAll(t *testing.T) {
+	var s signals
+	for _, r := range []Report{
+		proxyReport("a", 200*time.Millisecond, 2, 10), proxyReport("b", 300*time.Millisecond, 5, 40),
+		proxyReport("a", 400*time.Millisecond, 4, 10),
+	} {
+		s.observe(r)
+	}
+	got := closed(&s, start.Add(time.Second), 10*time.Second)
+	if want := start.Add(300 * time.Millisecond); got.held != 9 || !got.seen.Equal(want) {
+		t.Errorf("held %v at %v, want 9 at %v", got.held, got.seen, want)
 	}
 }
 

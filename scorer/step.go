@@ -13,18 +13,24 @@ func (p *Pool) Step(now time.Time) Plan {
 	if p.seq > 0 {
 		seconds = max(now.Sub(p.last).Seconds(), 0)
 	}
-	first := !p.booted
-	p.booted = p.booted || len(p.members) > 0
+	if p.steps > 0 || len(p.members) > 0 {
+		p.steps++
+	}
+	first := p.steps <= 1
 	p.seq++
 	p.last = now
 
 	t := p.gather(now, seconds, first)
+	p.watchStay(seconds)
 	if !p.frozen() {
 		p.eject(now, &t)
 	}
 	p.choice = p.choose(p.evidence(&t))
 	traffic := p.traffic()
 	observations := p.observe(now, traffic)
+	if p.choice.law == p.goals {
+		p.blend(observations)
+	}
 	weights := p.choice.law.Weights(now, observations)
 	p.panics = panicking(t.usable(), t.all, p.constants.Panic)
 	if p.frozen() && !first {
@@ -35,10 +41,10 @@ func (p *Pool) Step(now time.Time) Plan {
 		p.share(now, seconds, first || (p.wasDry && p.mode() != DryRun))
 	}
 	p.wasDry = p.mode() == DryRun
-	if float64(p.seq) > p.constants.Patience {
-		p.memory = nil // whoever comes now is another one of the same name
+	if float64(p.steps) > p.constants.Patience {
+		p.memory, p.capacity.memory = nil, nil // whoever comes now is another one of the same name
 	}
-	return p.plan(now)
+	return p.plan(now, seconds)
 }
 
 // tally is a pool's totals over one window. Everything is counted in one pass:
@@ -80,10 +86,16 @@ func (p *Pool) gather(now time.Time, seconds float64, first bool) tally {
 		m.failures.add(m.now.completed, m.now.failed, p.fading.over(m.now.seconds, p.constants))
 		m.score(&p.maker, seconds)
 		m.note = reason{}
-		if m.ejection != nil && m.Condition == Up && !p.frozen() {
+		judged := m.ejection != nil && m.Condition == Up && !p.frozen()
+		if judged {
 			m.readmit(now, seconds, p.pulses)
 		}
+		m.needed = m.needed && m.failures.share() > p.constants.EjectAbove/2
+		warm := judged && m.ejection != nil && p.reprieve(m)
 		m.enter(now, first, p.frozen())
+		if warm {
+			m.joined = time.Time{}
+		}
 		t.count(m)
 	}
 	if t.serving == 0 && t.out > 0 && !p.frozen() {
@@ -158,12 +170,13 @@ func (p *Pool) evidence(t *tally) evidence {
 	}
 	p.judgeThin(kind, leastConnections, t.serving, max(t.proxies, 1))
 	p.capacity.leak = p.leak()
-	// Where connections are counted, a weight that moves faster than they come sends
-	// all requests or none to a backend until they have followed.
+	// Where connections are counted with requests, a weight that moves faster than they
+	// come sends all requests or none to a backend until they have followed.
 	p.refill = math.Inf(1)
-	if e.holds && e.feedback {
+	if e.holds && e.feedback && kind != KindConnections {
 		p.refill = p.kind.refill.top.value / max(p.kind.refill.bottom.value, 1)
 	}
+	p.rounds.measure(t)
 	return e
 }
 
@@ -245,7 +258,7 @@ func (p *Pool) observe(now time.Time, traffic []targetTraffic) []Observation {
 			Settled:   p.settled(m, now),
 			Seconds:   m.now.seconds,
 			Completed: m.now.completed - failed, Failed: failed,
-			InFlight: m.now.inFlight, Latency: m.now.latency, Utilization: m.now.utilization, Reported: m.now.reported,
+			InFlight: m.now.inFlight, Latency: m.now.latency, Utilization: m.now.utilization, Reported: m.now.reported, Served: m.now.served,
 		})
 	}
 	p.scratch.observations = out

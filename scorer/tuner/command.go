@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+	"maps"
 	"strings"
+	"time"
 
 	"github.com/trimtab-lb/trimtab/scorer"
 )
@@ -13,7 +14,8 @@ import (
 // Verb is what a command does.
 type Verb string
 
-// The verbs. Pin, Unpin, Drain and Undrain are about one backend.
+// The verbs. Pin and Unpin are about one backend, Drain and Undrain about one or
+// several.
 const (
 	Pin      Verb = "pin"
 	Unpin    Verb = "unpin"
@@ -22,17 +24,24 @@ const (
 	SetDry   Verb = "dry-run"
 	Drain    Verb = "drain"
 	Undrain  Verb = "undrain"
+	// Rebalance asks connections to reconnect until all backends are near their goals.
+	Rebalance Verb = "rebalance"
 )
 
 // Command is something that an operator wants of a pool.
 type Command struct {
 	Verb    Verb
 	Backend string
+	// Backends are several in place of one: all of them, or none.
+	Backends []string
+	// Over, for Drain, is the time within which the backends' connections are asked
+	// to reconnect, evenly; 0 leaves them to go in their own time.
+	Over time.Duration
 	// Weight is for Pin, in plan units: above 0, 1 is the mean.
 	Weight float64
 	// On is for SetDry.
 	On bool
-	// Force drains the last backend, too.
+	// Force drains the last backend, too, and those whose work the others cannot hold.
 	Force bool
 	// Order is who wants it, why and since when.
 	Order scorer.Order
@@ -40,6 +49,9 @@ type Command struct {
 
 // MaxPin is the largest weight that can be ordered: more is a mistake.
 const MaxPin = 1000
+
+// MaxDrain is the longest time that a drain can be spread over.
+const MaxDrain = 7 * 24 * time.Hour
 
 var (
 	// ErrInvalid is a command that means nothing.
@@ -60,9 +72,29 @@ func (c Command) String() string {
 			return "dry-run on"
 		}
 		return "dry-run off"
+	case Drain:
+		out := "drain " + strings.Join(c.backends(), ", ")
+		if c.Over > 0 {
+			out += " over " + c.Over.String()
+		}
+		return out
 	default:
-		return strings.TrimSpace(string(c.Verb) + " " + c.Backend)
+		return strings.TrimSpace(string(c.Verb) + " " + strings.Join(c.backends(), ", "))
 	}
+}
+
+// backends are those that it is about; one without a name for a whole pool.
+func (c Command) backends() []string {
+	if len(c.Backends) > 0 {
+		return c.Backends
+	}
+	return []string{c.Backend}
+}
+
+// of is the same about one of its backends.
+func (c Command) of(backend string) Command {
+	c.Backend, c.Backends = backend, nil
+	return c
 }
 
 type command struct {
@@ -101,13 +133,27 @@ func (o *owner) command(c Command) commanded {
 	if err := o.change(&orders, c); err != nil {
 		return commanded{err: err}
 	}
-	o.now.Orders = orders
-	o.model.setOrders(orders.Clone())
+	o.order(orders)
 	o.log.Info("order", "order", c.String(), "who", c.Order.Who, "why", c.Order.Why)
-	o.event(Event{
-		Kind: EventOrder, Backend: c.Backend, Who: c.Order.Who, Text: c.String() + " " + c.Order.String(),
-	})
+	for _, backend := range c.backends() {
+		o.event(Event{
+			Kind: EventOrder, Backend: backend, Who: c.Order.Who, Text: c.of(backend).String() + " " + c.Order.String(),
+		})
+	}
 	return commanded{orders: orders.Clone()}
+}
+
+// order puts orders in force.
+func (o *owner) order(orders scorer.Orders) {
+	o.now.Orders = orders
+	maps.DeleteFunc(o.drained, func(backend string, _ time.Time) bool {
+		_, ordered := orders.Drains[backend]
+		return !ordered
+	})
+	o.model.setOrders(orders.Clone())
+	if o.options.OnOrders != nil {
+		o.options.OnOrders(orders.Clone())
+	}
 }
 
 func (o *owner) change(orders *scorer.Orders, c Command) error {
@@ -121,8 +167,20 @@ func (o *owner) change(orders *scorer.Orders, c Command) error {
 		orders.Frozen = nil
 	case SetDry:
 		orders.DryRun = &scorer.Switch{Order: c.Order, On: c.On}
+	case Rebalance:
+		if err := o.model.pool.CanRebalance(); err != nil {
+			return fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+		orders.Rebalance = &c.Order
 	case Pin, Unpin, Drain, Undrain:
-		return o.changeBackend(orders, c)
+		for _, backend := range c.backends() {
+			if err := o.changeBackend(orders, c.of(backend)); err != nil {
+				return err
+			}
+		}
+		if c.Verb == Drain && !c.Force {
+			return o.canDrain(orders, c)
+		}
 	default:
 		return fmt.Errorf("%w: no verb %q", ErrInvalid, c.Verb)
 	}
@@ -139,7 +197,7 @@ func (o *owner) changeBackend(orders *scorer.Orders, c Command) error {
 	}
 	switch c.Verb {
 	case Pin:
-		if !(c.Weight > 0 && c.Weight <= MaxPin) || math.IsNaN(c.Weight) {
+		if !(c.Weight > 0 && c.Weight <= MaxPin) {
 			return fmt.Errorf("%w: weight %v: must be above 0 and at most %d, 1 being the mean; drain takes a backend out", ErrInvalid, c.Weight, MaxPin)
 		}
 		set(&orders.Pins, c.Backend, scorer.Pin{Order: c.Order, Weight: c.Weight})
@@ -149,10 +207,10 @@ func (o *owner) changeBackend(orders *scorer.Orders, c Command) error {
 		}
 		delete(orders.Pins, c.Backend)
 	case Drain:
-		if !c.Force && o.last(orders, c.Backend) {
-			return fmt.Errorf("%w: no other backend takes work; force it if that is meant", ErrRefused)
+		if c.Over < 0 || c.Over > MaxDrain {
+			return fmt.Errorf("%w: over %s: must be above 0 and at most %s", ErrInvalid, c.Over, MaxDrain)
 		}
-		set(&orders.Drains, c.Backend, c.Order)
+		set(&orders.Drains, c.Backend, scorer.Drain{Order: c.Order, Over: c.Over, Forced: c.Force})
 	case Undrain:
 		if !drained {
 			return fmt.Errorf("%w: it is not drained by an order", ErrRefused)
@@ -178,12 +236,27 @@ func (o *owner) has(backend string) bool {
 	return false
 }
 
-// last says whether no backend but this one takes work.
-func (o *owner) last(orders *scorer.Orders, backend string) bool {
+// canDrain says whether the others can do without the backends of c, which orders
+// have drained already.
+func (o *owner) canDrain(orders *scorer.Orders, c Command) error {
+	var err error
+	if o.last(orders) {
+		err = scorer.ErrLastBackend
+	} else if o.now.Plan.Seq > 0 {
+		err = o.model.pool.CanDrain(c.backends()...)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w; force it if that is meant", ErrRefused, err)
+	}
+	return nil
+}
+
+// last says whether no backend would take work.
+func (o *owner) last(orders *scorer.Orders) bool {
 	for i := range o.current {
 		b := &o.current[i]
 		_, drained := orders.Drains[b.Name]
-		if b.Name != backend && b.Condition == scorer.Up && !drained && !o.ejected(b.Name) {
+		if b.Condition == scorer.Up && !drained && !o.ejected(b.Name) {
 			return false
 		}
 	}

@@ -73,7 +73,7 @@ func TestCommands(t *testing.T) {
 				tuner := New(Options{
 					Name: "web", Pool: newPool(t), Backends: backends(2),
 					Orders: scorer.Orders{
-						Drains: map[string]scorer.Order{"s1": alice},
+						Drains: map[string]scorer.Drain{"s1": {Order: alice}},
 						Pins:   map[string]scorer.Pin{"gone": {Order: alice, Weight: 1}},
 					},
 					OnEvent: func(e Event) { mu.Lock(); told = append(told, e); mu.Unlock() },

@@ -17,6 +17,10 @@ const (
 	EventTarget EventKind = "target"
 	// EventProxy is a data plane that was restarted or reloaded.
 	EventProxy EventKind = "proxy"
+	// EventShed is about connections that are asked to reconnect, EventDrain a
+	// backend that is empty now.
+	EventShed  EventKind = "shed"
+	EventDrain EventKind = "drain"
 	// EventNote is why a backend does not have what the plan asks for, such as a
 	// weight that someone else has set, or that this is over.
 	EventNote EventKind = "note"

@@ -10,13 +10,18 @@ import (
 // Learned returns what the pool's law knows by now. Errors are [ErrRefused], when the
 // tuner has ended, and the context's.
 func (t *Tuner) Learned(ctx context.Context) (scorer.Learned, error) {
-	answer := make(chan scorer.Learned, 1)
+	return ask(ctx, t, t.queries, "what was learned")
+}
+
+// ask gets an answer from the tuner's owner.
+func ask[T any](ctx context.Context, t *Tuner, questions chan<- chan<- T, what string) (none T, err error) {
+	answer := make(chan T, 1)
 	select {
-	case t.queries <- answer:
+	case questions <- answer:
 		return <-answer, nil // the owner answers at once
 	case <-ctx.Done():
-		return scorer.Learned{}, fmt.Errorf("what was learned: %w", ctx.Err())
+		return none, fmt.Errorf("%s: %w", what, ctx.Err())
 	case <-t.ended:
-		return scorer.Learned{}, fmt.Errorf("what was learned: the pool is being stopped: %w", ErrRefused)
+		return none, fmt.Errorf("%s: the pool is being stopped: %w", what, ErrRefused)
 	}
 }

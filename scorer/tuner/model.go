@@ -22,7 +22,8 @@ type model struct {
 	// ordered something: there is more to it than a beginning holds.
 	started bool
 	orders  scorer.Orders
-	known   bool // backends were set
+	seq     uint64 // of the newest plan
+	known   bool   // backends were set
 	members []scorer.Backend
 	// applied is by target, in the order in which the pool came to know them.
 	applied []Applied
@@ -94,9 +95,17 @@ func (m *model) probed(now time.Time, backend string, ok bool) {
 	}
 }
 
+func (m *model) closed(c scorer.Closed) {
+	m.pool.Closed(c)
+	if len(m.taps) > 0 {
+		m.tell(Entry{At: time.Now(), Closed: &Closed{Backend: c.Backend, Behind: m.seq - c.Seq, At: c.At, Count: c.Count}})
+	}
+}
+
 func (m *model) step(now time.Time) scorer.Plan {
 	m.started = true
 	plan := m.pool.Step(now)
+	m.seq = plan.Seq
 	if len(m.taps) > 0 {
 		copied := plan
 		m.tell(Entry{At: now, Plan: &copied})

@@ -32,12 +32,18 @@ type owner struct {
 	// before its time.
 	remembered time.Time
 	stirred    bool
+	// moving is that it was told that connections are asked to reconnect.
+	moving bool
+	// drained are the drains that were told to be over, by backend, with the order's
+	// time.
+	drained map[string]time.Time
 }
 
 func newOwner(t *Tuner) *owner {
 	o := &owner{
 		Tuner: t, model: newModel(&t.options),
 		asked: len(t.workers), answered: make([]bool, len(t.workers)), missed: make([]bool, len(t.workers)), noted: map[[2]string]string{},
+		drained: map[string]time.Time{},
 	}
 	o.now = *t.Snapshot()
 	o.now.Targets = slices.Clone(o.now.Targets)
@@ -52,6 +58,10 @@ func (o *owner) run(ctx context.Context) {
 	// A plan that changes nothing asks the targets what they have.
 	for _, w := range o.workers {
 		w.mailbox.offer(scorer.Plan{Mode: scorer.DryRun})
+	}
+	var handed <-chan []ShedResult
+	if o.shedder != nil {
+		handed = o.shedder.done
 	}
 	ticker := time.NewTicker(o.options.Tick)
 	defer ticker.Stop()
@@ -76,6 +86,11 @@ func (o *owner) run(ctx context.Context) {
 			o.model.change(c)
 		case answer := <-o.queries:
 			answer <- o.model.pool.Learned()
+		case answer := <-o.estimates:
+			answer <- o.model.pool.EstimateShed()
+		case results := <-handed:
+			o.handed(results)
+			o.publish()
 		case r := <-o.Tuner.probed:
 			o.probed(r)
 		case r := <-o.results:
@@ -211,6 +226,8 @@ func (o *owner) step(now time.Time) {
 		w.mailbox.offer(plan)
 	}
 	o.probe(plan)
+	o.shed(plan)
+	o.followShedding(&plan)
 }
 
 // count notes what has changed from one plan to the next, in the log and in
@@ -242,6 +259,7 @@ func (o *owner) compare(before, d *scorer.Decision) {
 			o.now.Ejections++
 		}
 	}
+	o.followDrain(before, d)
 	moved := math.Abs(before.Weight - d.Weight)
 	if moved > 0.01*before.Weight {
 		o.now.Moves++

@@ -26,6 +26,7 @@ type Entry struct {
 	Backends []scorer.Backend // not nil where it is set, though it may be empty
 	Applied  *Applied
 	Probed   *Probed
+	Closed   *Closed
 	Orders   *scorer.Orders
 	Plan     *scorer.Plan
 	// Lost is how many entries are missing here, as nobody took them in time.
@@ -42,6 +43,16 @@ type Applied struct {
 type Probed struct {
 	Backend string
 	OK      bool
+}
+
+// Closed is how many connections somebody has closed for a plan: a [scorer.Closed]
+// that says by how many plans that one is behind the newest, as a pool that begins
+// later counts from 1.
+type Closed struct {
+	Backend string
+	Behind  uint64
+	At      time.Time
+	Count   int
 }
 
 // Beginning is where a recording starts from. What the pool's backends and orders

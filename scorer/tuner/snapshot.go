@@ -22,7 +22,9 @@ type Snapshot struct {
 	Reports, Unmatched uint64
 	LastReport         time.Time
 	// Orders are what operators have ordered.
-	Orders  scorer.Orders
+	Orders scorer.Orders
+	// Shed is by backend, for those of which connections were asked to reconnect.
+	Shed    map[string]ShedStatus
 	Targets []TargetStatus
 	Sources []SourceStatus
 }

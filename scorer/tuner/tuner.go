@@ -36,6 +36,8 @@ type Options struct {
 	// Prober finds out whether ejected backends are well again where no target can
 	// pulse; nil leaves them out.
 	Prober Prober
+	// Hands ask connections to reconnect; nil: nobody does.
+	Hands Hands
 	// Tick is the time between steps; default 1 s.
 	Tick time.Duration
 	// ApplyTimeout bounds one Apply; default 2.5 s, which leaves room for the
@@ -51,6 +53,9 @@ type Options struct {
 	Memory *scorer.Memory
 	// OnEvent, when set, is called by the owner; it must return at once.
 	OnEvent func(Event)
+	// OnOrders, when set, is called by the owner with the orders in force whenever
+	// they change, before who has ordered it has an answer; it must return at once.
+	OnOrders func(scorer.Orders)
 	// OnMemory, when set, is called by the owner with what a successor can use:
 	// about every MemoryEvery (default 10 s) and when a backend's state changes,
 	// neither of which happens when that is negative, and at the end. It must
@@ -94,10 +99,13 @@ type Tuner struct {
 	probed   chan probed
 	taps     chan tapChange
 	queries  chan chan<- scorer.Learned
-	probes   *probes       // nil without a prober
-	ended    chan struct{} // closed when the owner has ended
-	inputs   []*input
-	workers  []*worker
+	// estimates asks what an order to rebalance would do.
+	estimates chan chan<- scorer.ShedEstimate
+	shedder   *shedder      // nil without hands
+	probes    *probes       // nil without a prober
+	ended     chan struct{} // closed when the owner has ended
+	inputs    []*input
+	workers   []*worker
 }
 
 // New returns a tuner that Run starts.
@@ -115,16 +123,20 @@ func New(options Options) *Tuner {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
 	t := &Tuner{
-		options:  options,
-		log:      options.Logger,
-		reports:  make(chan scorer.Report, reportBuffer),
-		backends: make(chan []scorer.Backend),
-		results:  make(chan result),
-		commands: make(chan command),
-		probed:   make(chan probed),
-		taps:     make(chan tapChange),
-		queries:  make(chan chan<- scorer.Learned),
-		ended:    make(chan struct{}),
+		options:   options,
+		log:       options.Logger,
+		reports:   make(chan scorer.Report, reportBuffer),
+		backends:  make(chan []scorer.Backend),
+		results:   make(chan result),
+		commands:  make(chan command),
+		probed:    make(chan probed),
+		taps:      make(chan tapChange),
+		queries:   make(chan chan<- scorer.Learned),
+		estimates: make(chan chan<- scorer.ShedEstimate),
+		ended:     make(chan struct{}),
+	}
+	if options.Hands != nil {
+		t.shedder = newShedder(&t.options)
 	}
 	if options.Prober != nil {
 		t.probes = newProbes(options.Prober)
@@ -176,6 +188,9 @@ func (t *Tuner) Run(ctx context.Context) {
 	}
 	if t.probes != nil {
 		group.Go(func() { t.probes.run(ctx, t.probed) })
+	}
+	if t.shedder != nil {
+		group.Go(func() { t.shedder.run(ctx) })
 	}
 	newOwner(t).run(ctx)
 	close(t.ended)
