@@ -1,7 +1,7 @@
 package haproxy
 
 import (
-	"strconv"
+	"fmt"
 	"strings"
 
 	"github.com/trimtab-lb/trimtab/scorer"
@@ -56,13 +56,15 @@ func translate(name string) scorer.Algorithm {
 // before33 says whether a version is older than 3.3, from which on random is
 // the algorithm where no "balance" line says otherwise.
 func before33(version string) bool {
-	first, rest, _ := strings.Cut(version, ".")
-	second, _, _ := strings.Cut(rest, ".")
-	second, _, _ = strings.Cut(second, "-")
-	major, err := strconv.Atoi(first)
-	if err != nil {
-		return true
+	older, known := olderThan(version, 3, 3)
+	return older || !known
+}
+
+// olderThan says whether a version is older than another one, if it can be read.
+func olderThan(version string, major, minor int) (older, known bool) {
+	var first, second int
+	if n, _ := fmt.Sscanf(version, "%d.%d", &first, &second); n < 2 {
+		return false, false
 	}
-	minor, _ := strconv.Atoi(second)
-	return major < 3 || (major == 3 && minor < 3)
+	return first < major || first == major && second < minor, true
 }

@@ -138,8 +138,9 @@ func (f *follower) changes(p scorer.Plan, v *view, override bool) (changes, puls
 func (b *Backend) inForce(v *view) scorer.InForce {
 	f := &b.following
 	out := scorer.InForce{
-		Origin: b.proxy.Name(), Algorithm: v.algorithm, Pulses: true, Process: v.generation,
-		Shares: make([]scorer.Share, len(v.servers)),
+		Origin: b.Origin(), Algorithm: v.algorithm, Pulses: true, Process: v.generation,
+		Reloading: b.proxy.old.replacing(),
+		Shares:    make([]scorer.Share, len(v.servers)),
 	}
 	for i := range v.servers {
 		s := &v.servers[i]

@@ -52,7 +52,7 @@ func TestInForceIsWhatHAProxyHas(t *testing.T) {
 	p := newProxy(t, Config{Socket: in.Socket()})
 	got := apply(t, p.Backend("ws"), static(map[string]float64{"s1": 1, "s2": 0.5, "gone": 1}))
 	want := scorer.InForce{
-		Origin: "haproxy:" + in.Socket(), Algorithm: scorer.LeastConnections, Pulses: true, Process: 1,
+		Origin: "haproxy:" + in.Socket() + "#ws", Algorithm: scorer.LeastConnections, Pulses: true, Process: 1,
 		Shares: []scorer.Share{
 			{Backend: "s1", Weight: 100, Applied: 100},
 			{Backend: "s2", Weight: 50, Applied: 50},

@@ -63,6 +63,10 @@ func newBackend(p *Proxy, name string) *Backend {
 // Name is HAProxy's name of the backend.
 func (b *Backend) Name() string { return b.name }
 
+// Origin is the Report.Origin of its reports. Two backends of one proxy may be in one
+// pool, where what both count adds up.
+func (b *Backend) Origin() string { return b.proxy.Name() + "#" + b.name }
+
 // size is how many servers the backend had last.
 func (b *Backend) size() int {
 	if v := b.view.Load(); v != nil {
@@ -100,7 +104,7 @@ func (b *Backend) take(v *view) {
 	}
 	b.returned = b.returned || (before != nil && comesBack(before, v))
 	batch := b.room(len(rows))
-	origin := b.proxy.Name()
+	origin := b.Origin()
 	old := b.proxy.old.claim(b.name)
 	for i := range rows {
 		r := &rows[i]

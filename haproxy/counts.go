@@ -12,6 +12,7 @@ type counts struct {
 	at time.Time
 
 	open, queued  int64
+	limit         int64
 	started       int64
 	finished      int64 // started and no longer open
 	failures      failureCounts
@@ -29,7 +30,7 @@ type failureCounts struct {
 
 func countsOf(r *row, at time.Time) counts {
 	c := counts{
-		at: at, open: r.sessions, queued: r.queued,
+		at: at, open: r.sessions, queued: r.queued, limit: r.limit,
 		started: r.total, finished: r.total - r.sessions,
 		failures: failureCounts{
 			serverErrors: r.responses[4], connect: r.connectErrors, response: r.responseErrors,
@@ -51,7 +52,8 @@ func countsOf(r *row, at time.Time) counts {
 	return c
 }
 
-// failed is the work between two counts that failed, at most what finished.
+// failed is the work between two counts that failed, where so much has finished. Some
+// of it may not have: a response is counted when it begins.
 //
 // HAProxy counts each attempt at a server as a session of it. One that is
 // refused and retried elsewhere counts as a redispatch, one that is retried in
@@ -61,15 +63,14 @@ func countsOf(r *row, at time.Time) counts {
 // than there is work without a response, but at least half of them: a response
 // is counted when it begins and its work when it ends. A response that breaks
 // off later has been counted as a response.
-func (c *counts) failed(before *counts) int64 {
+func (c *counts) failed(before *counts, finished int64) int64 {
 	d := func(now, then int64) int64 { return max(now-then, 0) }
 	f, b := &c.failures, &before.failures
-	finished := d(c.finished, before.finished)
 	attempts := d(f.connect, b.connect) + max(d(f.retries, b.retries), d(f.redispatches, b.redispatches))
 	silent := finished - d(c.responses, before.responses) - attempts - d(f.clientAborts, b.clientAborts)
 	response := d(f.response, b.response)
 	broken := min(max(silent+d(f.serverAborts, b.serverAborts), (response+1)/2), response)
-	return min(d(f.serverErrors, b.serverErrors)+attempts+broken, finished)
+	return d(f.serverErrors, b.serverErrors) + attempts + broken
 }
 
 // history is what is remembered of one server from poll to poll.
@@ -77,7 +78,9 @@ type history struct {
 	first    beginnings
 	last     counts
 	upgraded int64
-	known    bool
+	// ahead is how many failures were counted of work that is still open.
+	ahead int64
+	known bool
 	// owed is what old workers have done for the server and no report has said.
 	owed progress
 }
@@ -116,7 +119,9 @@ func (h *history) advance(now counts) (done progress, ok bool) {
 	}
 	// A session may be over before the one that replaced it is counted.
 	finished := max(now.finished-before.finished, 0)
-	done = progress{interval, finished, now.failed(&before), h.upgrades(&now, finished)}
+	failed := h.ahead + now.failed(&before, finished)
+	h.ahead = min(max(failed-finished, 0), now.open)
+	done = progress{interval, finished, min(failed, finished), h.upgrades(&now, finished)}
 	h.last = now
 	return done, true
 }
@@ -127,6 +132,9 @@ func (h *history) report(name, origin string, now counts, old inheritance) score
 	r := scorer.NewReport(name, origin, now.at)
 	r.ByProxy = true
 	r.InFlight = float64(now.open + now.queued + old.inFlight)
+	if now.limit > 0 {
+		r.Limit = float64(now.limit)
+	}
 	r.Latency = now.responseTime
 	h.owed.include(old.done)
 	if done, ok := h.advance(now); ok {

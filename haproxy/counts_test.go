@@ -80,3 +80,33 @@ func TestRatesAddUp(t *testing.T) {
 		}
 	})
 }
+
+// A poll may come between the beginning of a response, when it is counted, and its end,
+// when its work is.
+func TestAFailureIsCountedWithItsWork(t *testing.T) {
+	var h history
+	at := time.Unix(1_700_000_000, 0)
+	rates := func(open, started, errors int64) (done, failed float64) {
+		at = at.Add(time.Second)
+		r := row{rowText: rowText{mode: "http"}, sessions: open, total: started, requests: started}
+		r.responses[4] = errors
+		got := h.report("s1", "haproxy:test", countsOf(&r, at), inheritance{})
+		return got.RPS, got.EPS
+	}
+	rates(0, 0, 0)
+	for _, step := range []struct {
+		open, started, errors int64
+		done, failed          float64
+	}{
+		{2, 3, 3, 1, 1},
+		{2, 3, 3, 0, 0},
+		{0, 3, 3, 2, 2},
+		{0, 5, 3, 2, 0},
+		{0, 6, 5, 1, 1}, // a count too many, and nothing open that it could be of
+		{0, 7, 5, 1, 0},
+	} {
+		if done, failed := rates(step.open, step.started, step.errors); done != step.done || failed != step.failed {
+			t.Errorf("%+v: %v done, %v failed", step, done, failed)
+		}
+	}
+}

@@ -36,14 +36,10 @@ func (s *Session) waitBackoff(ctx context.Context) error {
 	if wait <= 0 {
 		return nil
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
+	if !pause(ctx, wait) {
 		return fmt.Errorf("waiting to connect again: %w: %w", ErrUnreachable, ctx.Err())
-	case <-timer.C:
-		return nil
 	}
+	return nil
 }
 
 func (s *Session) dial(ctx context.Context) error {

@@ -1,5 +1,5 @@
 // Package haproxy speaks to running HAProxies over their runtime API: it finds
-// backends, reads what HAProxy counts, and sets weights.
+// backends, reads what HAProxy counts, sets weights, and closes connections.
 //
 //	             ┌────────────────── Session: one connection, in turn ─┐
 //	Proxy.Run ───┤ show info, show stat (5/s)                          │ stats
@@ -10,7 +10,9 @@
 //	             ▲ what old workers still have in flight
 //	oldWorkers ──┴── show proc, @!PID show stat (1/s) ──────────────────▶ master socket
 //
-// Between polls Run looks every 50 ms who answers: a worker that a reload has
+// [Closer] has connections of its own to both sockets, while it closes.
+//
+// Between polls Run looks every 100 ms who answers: a worker that a reload has
 // put in the place of another one begins with the configured weights, and is
 // given the plan's without waiting for the next.
 //

@@ -18,6 +18,7 @@ var (
 	ErrUnexpected       = errors.New("HAProxy answers something unexpected")
 	ErrHung             = errors.New("HAProxy does not answer in time; it hangs, is stopped or is overloaded")
 	ErrUnreachable      = errors.New("nobody answers at the socket; check that HAProxy runs and that trimtab may open its socket")
+	ErrNoMaster         = errors.New("a reload has left connections to an old worker, which only the master leads to; give trimtab the master socket (haproxy -S)")
 	ErrBadName          = errors.New("a name that could carry a command is not sent to HAProxy")
 )
 

@@ -90,7 +90,7 @@ func TestReportsReachTheirReader(t *testing.T) {
 	counted := map[string]int{}
 	for range 30 {
 		r := <-out
-		if !r.ByProxy || r.Origin != p.Name() || r.InFlight != 0 || time.Since(r.At) > 5*time.Second {
+		if !r.ByProxy || r.Origin != p.Name()+"#ws" || r.InFlight != 0 || time.Since(r.At) > 5*time.Second {
 			t.Fatalf("report %+v", r)
 		}
 		counted[r.Backend]++

@@ -53,7 +53,7 @@ func (w *oldWorker) leave(backend string, before *view, histories map[string]*hi
 // numbers are known, else in one dump that tells them.
 func (w *oldWorker) commands(backends []string) []string {
 	var out []string
-	prefix := "@!" + strconv.FormatInt(w.pid, 10) + " show stat "
+	prefix := toOld(w.pid) + "show stat "
 	const servers = " 4 -1"
 	for _, name := range backends {
 		b := w.backends[name]

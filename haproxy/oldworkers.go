@@ -41,7 +41,9 @@ type oldWorkers struct {
 	// present is the process that the polls read. Between a reload and the poll
 	// that notices it the master calls it old; until then it is counted there.
 	present int64
-	workers map[int64]*oldWorker
+	// replaced is that the master called that one old, when asked last.
+	replaced bool
+	workers  map[int64]*oldWorker
 	// shares are what they have in all, by backend, server and the address that
 	// the server has there.
 	shares map[string]map[serverAt]inheritance
@@ -90,7 +92,23 @@ func (o *oldWorkers) reading(pid int64) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.present = pid
+	o.present, o.replaced = pid, false
+}
+
+// replacing says whether another process is taking over just now, so that what is
+// counted is only a part of what is open.
+func (o *oldWorkers) replacing() bool {
+	if o == nil {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, w := range o.workers {
+		if w.asked.IsZero() {
+			return true
+		}
+	}
+	return o.replaced
 }
 
 // inherit makes an old worker of the one that was the present one until now.
@@ -117,12 +135,8 @@ func (o *oldWorkers) round(ctx context.Context, backends []string) {
 	ctx, cancel := context.WithTimeout(ctx, oldTimeout)
 	defer cancel()
 	defer o.master.Close()
-	var pids []int64
 	began := time.Now()
-	_, err := o.master.Exchange(ctx, []string{"show proc"}, func(_ int, text []byte) (err error) {
-		pids, err = parseOldWorkers(text)
-		return err
-	})
+	pids, err := askOldWorkers(ctx, o.master)
 	now := time.Now()
 	if err == nil {
 		for _, w := range o.due(pids, began, now) {
@@ -140,6 +154,7 @@ func (o *oldWorkers) due(pids []int64, asked, now time.Time) []*oldWorker {
 	maps.DeleteFunc(o.workers, func(pid int64, w *oldWorker) bool {
 		return !slices.Contains(pids, pid) && w.seen.Before(asked)
 	})
+	o.replaced = slices.Contains(pids, o.present)
 	pids = slices.DeleteFunc(pids, func(pid int64) bool { return pid == o.present })
 	for _, pid := range pids {
 		o.see(pid, now)

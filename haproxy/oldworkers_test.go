@@ -243,6 +243,44 @@ func TestAMasterThatGoesSilentIsForgotten(t *testing.T) {
 	}
 }
 
+// Without a master socket, a drain seems to be over while an old worker goes on.
+func TestWhatAReloadLeavesToNobodyIsSaid(t *testing.T) {
+	onEach(t, func(t *testing.T, binary string) {
+		address := behaving(t)
+		in := mastered(t, binary, "  server s1 "+address+" weight 100\n")
+		var log journal
+		p := newProxy(t, Config{Socket: in.Socket(), Logger: log.logger()})
+		b := p.Backend("ws")
+		run(t, p)
+		now := follow(t, b)
+		wantInFlight(t, now, 0, 3*time.Second)
+		warnings := func() string { return strings.Join(apply(t, b, scorer.Plan{Mode: scorer.DryRun}).Warnings, "") }
+		reload(t, in)
+		until(t, 3*time.Second, func() error {
+			if log.count("restarted or reloaded") == 0 {
+				return errors.New("not noticed")
+			}
+			return nil
+		})
+		if text := warnings(); text != "" {
+			t.Errorf("warned of a reload that has left nothing: %s", text)
+		}
+		openSockets(t, in.Addr(0), 3)
+		wantInFlight(t, now, 3, 3*time.Second)
+		reload(t, in)
+		wantInFlight(t, now, 0, 3*time.Second)
+		if text := warnings(); !strings.Contains(text, "set master_socket") {
+			t.Errorf("warnings %q", text)
+		}
+		if n := log.count("left to the old worker"); n != 1 {
+			t.Errorf("logged %d times", n)
+		}
+		if text := p.unasked.warning(time.Now().Add(leftFor + time.Minute)); text != "" {
+			t.Errorf("long after: %s", text)
+		}
+	})
+}
+
 func TestAStatsSocketIsNoMasterSocket(t *testing.T) {
 	onEach(t, func(t *testing.T, binary string) {
 		in := unserved(t, binary, 2)
@@ -341,6 +379,10 @@ func TestPresentWorkerIsNotCountedTwiceNorLost(t *testing.T) {
 	if got := known(); !slices.Equal(got, []int64{5}) {
 		t.Errorf("old workers %v while 7 is read, want 5", got)
 	}
+	o.workers[5].asked = began
+	if !o.replacing() {
+		t.Error("the one that is read is called old, and nobody takes over")
+	}
 	asked := time.Now()
 	o.reading(8)
 	o.inherit(7, "ws", &view{at: began}, nil)
@@ -351,5 +393,8 @@ func TestPresentWorkerIsNotCountedTwiceNorLost(t *testing.T) {
 	o.due([]int64{5}, time.Now(), time.Now())
 	if got := known(); !slices.Equal(got, []int64{5}) {
 		t.Errorf("old workers %v after 7 ended, want 5", got)
+	}
+	if o.replacing() {
+		t.Error("still replacing when all is over")
 	}
 }

@@ -98,6 +98,7 @@ func (p *Proxy) meet(now process) (again bool, err error) {
 		// clients.
 		p.session.Close()
 		p.infoAt = time.Time{}
+		p.leave(now.pid, time.Now())
 		return false, fmt.Errorf("%s: pid %d: %w", p.session.name, now.pid, errReplaced)
 	}
 	if now.sameAs(p.process) {

@@ -2,8 +2,22 @@ package haproxy
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"strconv"
 )
+
+// askOldWorkers asks a master which old workers there are.
+func askOldWorkers(ctx context.Context, master *Session) (pids []int64, err error) {
+	_, err = master.Exchange(ctx, []string{"show proc"}, func(_ int, text []byte) (err error) {
+		pids, err = parseOldWorkers(text)
+		return err
+	})
+	return pids, err
+}
+
+// toOld is what goes before a command that the master is to pass on.
+func toOld(pid int64) string { return "@!" + strconv.FormatInt(pid, 10) + " " }
 
 // parseOldWorkers reads the processes that a master's "show proc" lists as old
 // workers: those that a reload has replaced and that still have connections.

@@ -28,7 +28,7 @@ type Config struct {
 	ConfigFile string
 	// MasterSocket is the socket of the master process (haproxy -S), a path,
 	// unix@path or host:port: through it, the connections that reloads have left
-	// to old workers are counted. Optional; Run asks it once a second.
+	// to old workers are counted and closed. Optional; Run asks it once a second.
 	MasterSocket string
 	// PollInterval is how often its counters are read; default 200 ms. It is
 	// stretched up to a second when reading costs HAProxy more than 3 % of it.
@@ -73,7 +73,9 @@ type Proxy struct {
 	// file is what the configuration file says, nil when that is not known.
 	file atomic.Pointer[map[string]fileBackend]
 	// old is nil without a master socket.
-	old *oldWorkers
+	old     *oldWorkers
+	unasked unasked
+	closers *closers
 
 	mu       sync.Mutex
 	backends map[string]*Backend
@@ -149,13 +151,16 @@ func New(c Config) (*Proxy, error) {
 	if p.old, err = newOldWorkers(c.MasterSocket, p.log); err != nil {
 		return nil, fmt.Errorf("haproxy: master: %w", err)
 	}
+	if p.closers, err = newClosers(c.Socket, c.MasterSocket); err != nil {
+		return nil, fmt.Errorf("haproxy: %w", err)
+	}
 	if err := p.readConfigFile(); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-// Name is how people know the proxy, and the Report.Origin of its reports.
+// Name is how people know the proxy.
 func (p *Proxy) Name() string { return "haproxy:" + p.config.Socket }
 
 // Stats returns what has been counted.

@@ -106,6 +106,14 @@ func TestPulseEndsWhenTheCallerGivesUp(t *testing.T) {
 		}
 		return nil
 	})
+	// The next poll comes after the answer to what has set the weight.
+	polls := p.Stats().Polls
+	until(t, time.Second, func() error {
+		if p.Stats().Polls == polls {
+			return errors.New("no poll")
+		}
+		return nil
+	})
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("cancelled while the pulse lasted: %v", err)

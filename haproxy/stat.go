@@ -12,8 +12,9 @@ type row struct {
 	agent, throttled      bool
 	id                    int64 // the backend's number
 	kind                  int64 // 0 frontend, 1 backend, 2 server, 3 listener
-	weight, effective     int
+	weight                int
 	sessions, queued      int64
+	limit                 int64 // most sessions at a time, 0 for any number
 	total                 int64
 	connectErrors         int64
 	responseErrors        int64
@@ -80,7 +81,6 @@ func setters() map[string]setter {
 		"mode":   text(func(r *rowText) *string { return &r.mode }),
 		"algo":   text(func(r *rowText) *string { return &r.algorithm }),
 
-		"weight":  func(_ *statParser, r *row, _ *rowText, f []byte) { r.effective = int(parseInt(f)) },
 		"uweight": func(_ *statParser, r *row, _ *rowText, f []byte) { r.weight = int(parseInt(f)) },
 		// An agent-check that is switched off has no status at all.
 		"agent_status": func(_ *statParser, r *row, _ *rowText, f []byte) { r.agent = len(f) > 0 },
@@ -90,6 +90,7 @@ func setters() map[string]setter {
 		"iid":      number(func(r *row) *int64 { return &r.id }),
 		"type":     number(func(r *row) *int64 { return &r.kind }),
 		"qcur":     number(func(r *row) *int64 { return &r.queued }),
+		"slim":     number(func(r *row) *int64 { return &r.limit }),
 		"stot":     number(func(r *row) *int64 { return &r.total }),
 		"econ":     number(func(r *row) *int64 { return &r.connectErrors }),
 		"eresp":    number(func(r *row) *int64 { return &r.responseErrors }),
@@ -125,7 +126,7 @@ func (p *statParser) parse(dump []byte, each func(*row)) error {
 			rest = rest[1:]
 			continue
 		}
-		r = row{weight: -1, effective: -1}
+		r = row{weight: -1}
 		if p.line++; p.line > len(p.seen) {
 			p.seen = append(p.seen, rowText{})
 		}

@@ -150,17 +150,17 @@ func TestParseStatisticsOfAnyShape(t *testing.T) {
 	}{
 		"quotes": {
 			dump: header + `b,s1,1,2,UP,3,4,x,"a, ""b"" c",7,` + "\n",
-			want: []row{{rowText: rowText{backend: "b", server: "s1", status: "UP"}, sessions: 1, total: 2, effective: 3, weight: 4, id: 7}},
+			want: []row{{rowText: rowText{backend: "b", server: "s1", status: "UP"}, sessions: 1, total: 2, weight: 4, id: 7}},
 		},
 		"line ends in quotes, blank lines, no last line end": {
 			dump: header + "\nb,s1,,,UP,1,1,,\"a\nb,c\",7,\r\n\n" + "b,s2,,,UP,1,2,,,8,",
 			want: []row{
-				{rowText: rowText{backend: "b", server: "s1", status: "UP"}, effective: 1, weight: 1, id: 7},
-				{rowText: rowText{backend: "b", server: "s2", status: "UP"}, effective: 1, weight: 2, id: 8},
+				{rowText: rowText{backend: "b", server: "s1", status: "UP"}, weight: 1, id: 7},
+				{rowText: rowText{backend: "b", server: "s2", status: "UP"}, weight: 2, id: 8},
 			},
 		},
-		"shorter line":         {dump: header + "b,s1\n", want: []row{{rowText: rowText{backend: "b", server: "s1"}, effective: -1, weight: -1}}},
-		"another order":        {dump: "# uweight,weight,status,stot,scur,svname,pxname\n9,8,UP,7,6,s,b\n", want: []row{{rowText: rowText{backend: "b", server: "s", status: "UP"}, weight: 9, effective: 8, total: 7, sessions: 6}}},
+		"shorter line":         {dump: header + "b,s1\n", want: []row{{rowText: rowText{backend: "b", server: "s1"}, weight: -1}}},
+		"another order":        {dump: "# uweight,weight,status,stot,scur,svname,pxname\n9,8,UP,7,6,s,b\n", want: []row{{rowText: rowText{backend: "b", server: "s", status: "UP"}, weight: 9, total: 7, sessions: 6}}},
 		"header only":          {dump: header},
 		"empty":                {dump: "", err: true},
 		"not statistics":       {dump: "Name: HAProxy\n", err: true},

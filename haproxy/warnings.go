@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 const (
@@ -29,6 +30,9 @@ func (b *Backend) warnings(v *view) []string {
 	}
 	if err := b.proxy.old.trouble(); err != nil {
 		out = append(out, fmt.Sprintf("connections that reloads have left to old workers are not counted: %v", err))
+	}
+	if text := b.proxy.unasked.warning(time.Now()); text != "" {
+		out = append(out, text)
 	}
 	return out
 }

@@ -42,6 +42,7 @@ func (p *Proxy) glance(ctx context.Context) (same bool) {
 	case err == nil && now.stopping:
 		// Its connections keep an old worker alive.
 		p.session.Close()
+		p.leave(now.pid, time.Now())
 	case errors.Is(err, ErrHung):
 		// Whoever waits for a poll has waited long enough.
 		p.stats.pollErrors.Add(1)

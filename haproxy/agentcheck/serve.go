@@ -39,7 +39,6 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 		return
 	}
 	s.stats.asked.Add(1)
-	s.peers.note(peer, now)
 	answer := s.answer(asked, peer, now)
 	if _, err := conn.Write(answer); err != nil {
 		s.stats.failed.Add(1)

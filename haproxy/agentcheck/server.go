@@ -11,14 +11,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/trimtab-lb/trimtab/scorer/accept"
 )
 
 const (
 	defaultDeadline       = time.Second
 	defaultMaxConnections = 1024
-	// Out of file descriptors is a state that passes.
-	firstAcceptPause = 5 * time.Millisecond
-	lastAcceptPause  = time.Second
 )
 
 // Config describes a server.
@@ -57,7 +56,6 @@ type Server struct {
 	log      *slog.Logger
 	listener net.Listener
 	notes    *notebook
-	peers    peers
 	networks atomic.Pointer[[]netip.Prefix]
 
 	mu     sync.Mutex
@@ -140,44 +138,15 @@ func (s *Server) Stats() Stats {
 // returns nil when all goroutines that it started have ended. An error means
 // that the listener is broken.
 func (s *Server) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	var connections sync.WaitGroup
-	defer connections.Wait()
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
-	defer stop()
-	free := make(chan struct{}, s.config.MaxConnections)
-	pause := time.Duration(0)
-	for {
-		conn, err := s.listener.Accept()
-		switch {
-		case ctx.Err() != nil:
-			if err == nil {
-				_ = conn.Close()
-			}
-			return nil
-		case errors.Is(err, net.ErrClosed):
-			return fmt.Errorf("%s: %w", s.Name(), err)
-		case err != nil:
-			if pause == 0 {
-				s.log.Error("connections cannot be taken", "error", err)
-			}
-			pause = min(max(2*pause, firstAcceptPause), lastAcceptPause)
-			wait(ctx, pause)
-			continue
-		}
-		pause = 0
-		select {
-		case free <- struct{}{}:
-		default:
-			s.refuse(conn, "too many connections at once")
-			continue
-		}
-		connections.Go(func() {
-			defer func() { <-free }()
-			s.serve(ctx, conn)
-		})
+	server := accept.Server{
+		Max: s.config.MaxConnections, Handle: s.serve,
+		Refuse: func(conn net.Conn) { s.refuse(conn, "too many connections at once") },
+		Failed: func(err error) { s.log.Error("connections cannot be taken", "error", err) },
 	}
+	if err := server.Serve(ctx, s.listener); err != nil {
+		return fmt.Errorf("%s: %w", s.Name(), err)
+	}
+	return nil
 }
 
 // allowed says whether an address is in one of the networks allowed.
@@ -185,13 +154,4 @@ func (s *Server) allowed(from netip.Addr) bool {
 	networks := *s.networks.Load()
 	return len(networks) == 0 ||
 		slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(from) })
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

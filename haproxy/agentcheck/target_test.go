@@ -120,13 +120,13 @@ func TestInForce(t *testing.T) {
 		if diff := cmp.Diff([]string{"s1 100 100 ", "s2 80 80 "}, notes(in)); diff != "" {
 			t.Error(diff)
 		}
-		wait(t.Context(), 12*time.Second)
+		pass(12 * time.Second)
 		tell(s, "s1", lb1)
 		in = apply(t, web, plan(1, 0.7))
 		if diff := cmp.Diff([]string{"s1 100 100 ", "s2 80 80 not asked for 12s"}, notes(in)); diff != "" {
 			t.Error(diff)
 		}
-		wait(t.Context(), 12*time.Second)
+		pass(12 * time.Second)
 		in, err := web.Apply(t.Context(), plan(1, 0.7))
 		if !errors.Is(err, ErrNotAsked) || !strings.Contains(err.Error(), "pool ws: for 12s") || len(in.Shares) != 2 {
 			t.Errorf("nobody asks: %v, %+v", err, in)
@@ -142,7 +142,7 @@ func TestBackendThatNobodyEverAsksFor(t *testing.T) {
 		s := unheard()
 		web := target(t, s, "ws", TargetOptions{})
 		apply(t, web, plan(1, 1))
-		wait(t.Context(), 15*time.Second)
+		pass(15 * time.Second)
 		tell(s, "s1", lb1)
 		if in := apply(t, web, plan(1, 1)); !strings.Contains(in.Shares[1].Note, "no HAProxy has asked for it in 15s") {
 			t.Errorf("in force %+v", in)
@@ -168,7 +168,7 @@ func TestStatisticsKnowBetter(t *testing.T) {
 		if in := apply(t, web, plan(1, 0.5)); in.Shares[1].Note != "" {
 			t.Errorf("doubted at once: %+v", in)
 		}
-		wait(t.Context(), 6*time.Second)
+		pass(6 * time.Second)
 		tell(s, "s2", lb1)
 		if in := apply(t, web, plan(1, 0.5)); in.Shares[1].Applied != 0 || !strings.Contains(in.Shares[1].Note, "HAProxy has 0 where 60% of 100 was told") {
 			t.Errorf("in force %+v", in)
@@ -185,7 +185,7 @@ func TestPlanThatIsTooOldIsNotAnsweredFrom(t *testing.T) {
 			if got := tell(s, "s2", lb1); got != want {
 				t.Errorf("told %q, want %q", got, want)
 			}
-			wait(t.Context(), 2*time.Second)
+			pass(2 * time.Second)
 		}
 		apply(t, web, plan(1, 0.8))
 		if got := tell(s, "s2", lb1); got != "80%\n" {
@@ -239,7 +239,7 @@ func TestReadyIsSaidForAWhile(t *testing.T) {
 				t.Errorf("after %d s: told %q, want %q", i, got, want)
 			}
 			apply(t, web, plan(1, 1))
-			wait(t.Context(), time.Second)
+			pass(time.Second)
 		}
 	})
 }
@@ -254,7 +254,7 @@ func TestReadyForWhoAsksSeldom(t *testing.T) {
 		apply(t, web, plan(1, 1))
 		var got []string
 		for range 4 {
-			wait(t.Context(), time.Minute)
+			pass(time.Minute)
 			got = append(got, tell(s, "s1", lb1))
 		}
 		if diff := cmp.Diff([]string{"ready 100%\n", "ready 100%\n", "ready 100%\n", "100%\n"}, got); diff != "" {
