@@ -63,7 +63,7 @@ func conditionIn(b scenario.Backend, s scenario.State) simulate.Condition {
 		Taken:  s.NeighbourCores, Hidden: s.NeighbourCores > 0 && !s.NeighbourReported,
 		Wait: s.WaitFactor, Distance: s.Distance, Errors: s.ErrorRate,
 		Hanging: s.Fail == scenario.FailHang,
-		Killed:  s.Down, Absent: !s.Present,
+		Killed:  s.Down, Absent: !s.Present, Draining: s.Draining, DrainedFrom: s.DrainedFrom,
 		Report: reportMode(s.Reports), Claim: s.ReportScale,
 	}
 	if s.CapacityHint != b.CapacityHint {

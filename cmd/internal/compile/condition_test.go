@@ -20,7 +20,7 @@ func stateIn(b simulate.Backend, c simulate.Condition) scenario.State {
 			Weight: b.Weight * c.Weight, CapacityHint: b.CapacityHint, Distance: b.Distance + c.Distance,
 			WaitFactor: c.Wait, Fail: scenario.FailNone, ErrorRate: c.Errors, ReportScale: c.Claim,
 		},
-		Present: !c.Absent, Down: c.Killed, Warmth: 1,
+		Present: !c.Absent, Down: c.Killed, Warmth: 1, Draining: c.Draining, DrainedFrom: c.DrainedFrom,
 	}
 	if c.CapacityHint > 0 {
 		s.CapacityHint = c.CapacityHint

@@ -28,6 +28,7 @@ func Scenario(f scenario.File) simulate.Scenario {
 	if r := f.Reports; r != nil {
 		s.Reports = &simulate.Reports{Period: r.Period, Delay: r.Delay, Noise: r.Noise, Missing: r.Lost}
 	}
+	shed(f, &s)
 	for _, t := range f.Traffic {
 		pool := poolOf(f, t)
 		switch {

@@ -29,7 +29,7 @@ func requests(r scenario.Requests, nominal float64) simulate.Requests {
 
 func sockets(w scenario.WebSockets) simulate.Sockets {
 	out := simulate.Sockets{
-		Clients: w.Clients, ConnectOver: w.ConnectOver,
+		Clients: w.Clients, ConnectFrom: w.ConnectAt, ConnectOver: w.ConnectOver,
 		Lifetime: lifetime(w.Lifetime), Reconnect: span(w.Reconnect.Delay),
 	}
 	if w.Message != nil {

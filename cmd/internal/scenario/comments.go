@@ -12,7 +12,7 @@ import (
 // sources are the files that declare the types of a scenario: their comments
 // describe the keys in the schema, so that there is no second description.
 //
-//go:embed file.go proxy.go backend.go pool.go event.go traffic.go distribution.go
+//go:embed file.go proxy.go backend.go pool.go event.go traffic.go shed.go distribution.go
 var sources embed.FS
 
 // comments are what the sources say of types, and of their fields as

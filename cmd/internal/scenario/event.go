@@ -28,6 +28,10 @@ type Event struct {
 // Restart fails what is in flight. The backend gets nothing while it is down,
 // whatever its weight.
 type Restart struct {
+	// Drain is the time from the event on in which the backend still works and gets
+	// nothing new, and in which trimtab has its connections leave. It goes down after
+	// that. Default 0s: at once.
+	Drain time.Duration `yaml:"drain" max:"168h"`
 	// Down is how long it is away. Above 0, required.
 	Down time.Duration `yaml:"down" required:"yes" above:"0s" max:"168h"`
 	// Cold is how it is afterwards. Default: the backend's own cold, if any.

@@ -38,6 +38,11 @@ type File struct {
 	// only what the proxies see is known. By default once a second, a second
 	// late, with 5 % noise.
 	Reports *Reports `yaml:"reports" default:"{}" none:"none"`
+	// Shed has trimtab ask long-lived connections to reconnect. Default: it does not.
+	Shed *Shed `yaml:"shed"`
+	// Trimtabs is how many trimtabs there are. Default: one, which sees the proxies as
+	// they are now.
+	Trimtabs *Trimtabs `yaml:"trimtabs"`
 	// Traffic is all that arrives. At least one entry.
 	Traffic []Traffic `yaml:"traffic" required:"yes" block:"yes"`
 	// Events is what happens to backends over time.

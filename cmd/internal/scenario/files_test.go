@@ -12,7 +12,7 @@ import (
 // namedFiles are the repository's scenario files by path.
 func namedFiles(t testing.TB) map[string][]byte {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join("..", "..", "..", "testdata", "scenarios", "*.yaml"))
+	paths, err := filepath.Glob(filepath.Join("..", "..", "..", "testdata", "scenarios*", "*.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

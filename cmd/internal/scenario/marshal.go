@@ -89,6 +89,16 @@ func word(text string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
 }
 
+// percentOf is the shortest number that is read as that share again.
+func percentOf(share float64) string {
+	for digits := 1; ; digits++ {
+		text := strconv.FormatFloat(share*100, 'f', digits-1, 64)
+		if value, err := strconv.ParseFloat(text, 64); digits > 20 || err == nil && value/100 == share {
+			return text
+		}
+	}
+}
+
 func scalar(v reflect.Value) *yaml.Node {
 	plain := func(text string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: text} }
 	switch value := v.Interface().(type) {
@@ -96,6 +106,8 @@ func scalar(v reflect.Value) *yaml.Node {
 		return plain(short(value))
 	case Rate:
 		return plain(strconv.FormatFloat(float64(value), 'f', -1, 64) + "/s")
+	case Share:
+		return plain(percentOf(float64(value)) + "%/s")
 	}
 	switch {
 	case v.CanFloat():

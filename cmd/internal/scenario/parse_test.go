@@ -24,6 +24,8 @@ pools:
   - {name: api, backends: [a, {name: b, weight: 3}, big], proxies: 4, proxy: {balance: random(2)}}
   - {name: batch}
 reports: {period: 2s, delay: 500ms, noise: 0.1, lost: 0.2}
+shed: {start_above: 1.1, stop_below: 1.02, rate: 0.5%/s, order: youngest}
+trimtabs: {count: 2, view_delay: 2s}
 traffic:
   - kind: requests
     pool: api
@@ -36,6 +38,7 @@ traffic:
   - kind: websockets
     pool: batch
     clients: 5000
+    connect_at: 5s
     connect_over: 20s
     lifetime: {rounds: {each: 4s, drop: 0.5, last: -1s}}
     message: {every: 1s, demand: 2ms}
@@ -45,7 +48,7 @@ traffic:
 events:
   - {at: 100s, backend: b, cores: 3, speed: 2, neighbour_cores: 0, neighbour_reported: false, weight: 1, capacity_hint: 4}
   - {at: 110s, every: 10s, until: 150s, backend: a, fail: fast, error_rate: 0.4, wait_factor: 5, distance: 1ms}
-  - {at: 140s, backend: a, restart: {down: 5s, cold: {for: 10s, speed: 0.3}}}
+  - {at: 140s, backend: a, restart: {drain: 2s, down: 5s, cold: {for: 10s, speed: 0.3}}}
   - {at: 150s, backend: big-1, reports: frozen, report_scale: 0.5, cold: {for: 1s, speed: 0.5}}
 policies: [trimtab, omniscient-best]
 `
@@ -75,7 +78,9 @@ func TestParse(t *testing.T) {
 			{Name: "api", Backends: []Member{{Name: "a"}, {"b", 3}, {Name: "big"}}, Proxies: 4, Proxy: &Proxy{Kind: HAProxy, Balance: RandomTwo}},
 			{Name: "batch"},
 		},
-		Reports: &Reports{Period: 2 * time.Second, Delay: 500 * time.Millisecond, Noise: 0.1, Lost: 0.2},
+		Reports:  &Reports{Period: 2 * time.Second, Delay: 500 * time.Millisecond, Noise: 0.1, Lost: 0.2},
+		Shed:     &Shed{StartAbove: 1.1, StopBelow: 1.02, Rate: 0.005, Order: ShedYoungest},
+		Trimtabs: &Trimtabs{Count: 2, ViewDelay: 2 * time.Second},
 		Traffic: []Traffic{
 			{Requests: &Requests{
 				Pool: "api", Utilization: 0.7, Ramp: true,
@@ -91,7 +96,7 @@ func TestParse(t *testing.T) {
 				Wait: only(Distribution{Lognormal: &Lognormal{5 * time.Millisecond, time.Second}}),
 			}},
 			{WebSockets: &WebSockets{
-				Pool: "batch", Clients: 5000, ConnectOver: 20 * time.Second,
+				Pool: "batch", Clients: 5000, ConnectAt: 5 * time.Second, ConnectOver: 20 * time.Second,
 				Lifetime:  &Lifetime{Rounds: &Rounds{4 * time.Second, 0.5, -time.Second}},
 				Message:   &Message{time.Second, only(Distribution{Const: new(2 * time.Millisecond)})},
 				Dear:      &Dear{1, Message{time.Second, only(Distribution{Pareto: &Pareto{time.Second, 1.5, 20 * time.Second}})}},
@@ -107,7 +112,7 @@ func TestParse(t *testing.T) {
 			{At: 110 * time.Second, Every: 10 * time.Second, Until: 150 * time.Second, Backend: "a", Change: Change{
 				Fail: new(FailFast), ErrorRate: new(0.4), WaitFactor: new(5.0), Distance: new(time.Millisecond),
 			}},
-			{At: 140 * time.Second, Backend: "a", Restart: &Restart{5 * time.Second, &Cold{10 * time.Second, 0.3}}},
+			{At: 140 * time.Second, Backend: "a", Restart: &Restart{2 * time.Second, 5 * time.Second, &Cold{10 * time.Second, 0.3}}},
 			{At: 150 * time.Second, Backend: "big-1", Change: Change{Reports: new(ReportsFrozen), ReportScale: new(0.5)}, Cold: &Cold{time.Second, 0.5}},
 		},
 		Policies: []Policy{PolicyTrimtab, PolicyOmniscientBest},

@@ -25,6 +25,8 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, f field) {
 		d.duration(n, v, path, f)
 	case v.Type() == reflect.TypeFor[Rate]():
 		d.rate(n, v, path)
+	case v.Type() == reflect.TypeFor[Share]():
+		d.share(n, v, path)
 	case v.Kind() == reflect.Bool:
 		d.truth(n, v, path)
 	case v.Kind() == reflect.String:
@@ -38,10 +40,14 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, f field) {
 const (
 	durationPattern = `([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)`
 	ratePattern     = `^[0-9]+(\.[0-9]+)?/s$`
+	sharePattern    = `^[0-9]+(\.[0-9]+)?%/s$`
 	maxRate         = 10_000_000
 )
 
-var rateText = regexp.MustCompile(ratePattern)
+var (
+	rateText  = regexp.MustCompile(ratePattern)
+	shareText = regexp.MustCompile(sharePattern)
+)
 
 func wanted(t reflect.Type) string {
 	switch {
@@ -49,6 +55,8 @@ func wanted(t reflect.Type) string {
 		return "a time such as 10s"
 	case t == reflect.TypeFor[Rate]():
 		return "a rate such as 500/s"
+	case t == reflect.TypeFor[Share]():
+		return "a rate such as 1%/s"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
 	case t.Kind() == reflect.String:
@@ -87,6 +95,18 @@ func (d *decoder) rate(n *yaml.Node, v reflect.Value, path string) {
 		d.refuse(n, path, "", "must be above 0 and at most %g/s, is %s", float64(maxRate), n.Value)
 	default:
 		v.SetFloat(value)
+	}
+}
+
+func (d *decoder) share(n *yaml.Node, v reflect.Value, path string) {
+	value, err := strconv.ParseFloat(strings.TrimSuffix(n.Value, "%/s"), 64)
+	switch {
+	case !shareText.MatchString(n.Value) || err != nil:
+		d.refuse(n, path, "write it as 1%/s", "%q is not a part per second", n.Value)
+	case !(value > 0) || value > 100:
+		d.refuse(n, path, "", "must be above 0 and at most 100%%/s, is %s", n.Value)
+	default:
+		v.SetFloat(value / 100)
 	}
 }
 

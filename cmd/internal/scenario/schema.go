@@ -146,6 +146,8 @@ func scalarSchema(t reflect.Type, f field) object {
 		return object{"type": "string", "pattern": "^" + sign + "(" + durationPattern + ")+$"}
 	case t == reflect.TypeFor[Rate]():
 		return object{"type": "string", "pattern": ratePattern}
+	case t == reflect.TypeFor[Share]():
+		return object{"type": "string", "pattern": sharePattern}
 	case t == reflect.TypeFor[Policy]():
 		return object{"enum": policyNames()}
 	case t.Kind() == reflect.Bool:
@@ -169,7 +171,7 @@ func scalarSchema(t reflect.Type, f field) object {
 
 // standard is a scalar default as JSON.
 func (g *generator) standard(f field) any {
-	if f.kind == reflect.TypeFor[time.Duration]() || f.kind.Kind() == reflect.String {
+	if f.kind == reflect.TypeFor[time.Duration]() || f.kind == reflect.TypeFor[Share]() || f.kind.Kind() == reflect.String {
 		return f.standard
 	}
 	if truth, err := strconv.ParseBool(f.standard); err == nil && f.kind.Kind() == reflect.Bool {

@@ -13,6 +13,9 @@ type State struct {
 	// Present is whether it is in the pool. One that is not has not joined yet
 	// or has left.
 	Present bool
+	// Draining is the time within which its connections are to leave, from DrainedFrom
+	// on; 0 while it is not drained.
+	Draining, DrainedFrom time.Duration
 	// Down is whether it is away for a restart: in the pool, and out of service.
 	Down bool
 	// Warmth is a factor on Speed: 1, or less while it is cold.
@@ -60,11 +63,14 @@ func (f File) Timelines() []Timeline {
 	return out
 }
 
-// spell is a time during which a backend is down or cold.
+// spell is a time during which a backend is down, drained or cold.
 type spell struct {
 	from, to time.Duration
-	warmth   float64 // 0 is down
+	warmth   float64 // 0 is down, drained is below
 }
+
+// drained is the warmth of a spell in which a backend is drained.
+const drained = -1
 
 // timeline follows one backend through its events, which are in order of time.
 func timeline(b Backend, events []Event) Timeline {
@@ -84,16 +90,19 @@ func timeline(b Backend, events []Event) Timeline {
 
 	out := make(Timeline, 0, len(times))
 	now := b.Settings
-	var down, cold spell
+	var down, cold, drain spell
 	for _, t := range times {
 		for ; len(events) > 0 && events[0].At <= t; events = events[1:] {
 			now = events[0].apply(now)
 		}
 		for ; len(spells) > 0 && spells[0].from <= t; spells = spells[1:] {
-			if spells[0].warmth > 0 {
-				cold = spells[0]
-			} else if spells[0].to > down.to {
-				down = spells[0]
+			switch s := spells[0]; {
+			case s.warmth > 0:
+				cold = s
+			case s.warmth == drained:
+				drain = s
+			case s.to > down.to:
+				down = s
 			}
 		}
 		s := State{Settings: now, Warmth: 1, Down: t < down.to}
@@ -101,12 +110,15 @@ func timeline(b Backend, events []Event) Timeline {
 		if t < cold.to {
 			s.Warmth = cold.warmth
 		}
+		if t < drain.to {
+			s.Draining, s.DrainedFrom = drain.to-drain.from, drain.from
+		}
 		out = append(out, Moment{At: t, State: s})
 	}
 	return out
 }
 
-// spellsOf lists when the backend is down or cold, in order of their
+// spellsOf lists when the backend is down, drained or cold, in order of their
 // beginnings. Of several colds the last that began counts.
 func spellsOf(b Backend, events []Event) []spell {
 	var out []spell
@@ -123,8 +135,12 @@ func spellsOf(b Backend, events []Event) []spell {
 		if e.Restart == nil {
 			continue
 		}
-		up := e.At + e.Restart.Down
-		out = append(out, spell{from: e.At, to: up})
+		away := e.At + e.Restart.Drain
+		up := away + e.Restart.Down
+		if away > e.At {
+			out = append(out, spell{from: e.At, to: away, warmth: drained})
+		}
+		out = append(out, spell{from: away, to: up})
 		after := e.Restart.Cold
 		if after == nil {
 			after = b.Cold

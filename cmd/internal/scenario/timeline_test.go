@@ -192,3 +192,20 @@ traffic:
 		t.Errorf("a file without any has the pools %v", pools)
 	}
 }
+
+func TestDrainBeforeARestart(t *testing.T) {
+	f := parsed(t, "{name: a, cores: 1}, {name: b, cores: 1}", "{at: 10s, backend: a, restart: {drain: 20s, down: 5s}}")
+	timeline := f.Timelines()[0]
+	for _, test := range []struct {
+		at             int
+		draining, down bool
+	}{{9, false, false}, {10, true, false}, {29, true, false}, {30, false, true}, {34, false, true}, {35, false, false}} {
+		s := timeline.At(time.Duration(test.at) * time.Second)
+		if s.Draining > 0 != test.draining || s.Down != test.down {
+			t.Errorf("after %d s draining %v, down %v", test.at, s.Draining, s.Down)
+		}
+		if test.draining && (s.Draining != 20*time.Second || s.DrainedFrom != 10*time.Second || s.Capacity() != 1) {
+			t.Errorf("after %d s: over %v from %v, capacity %v", test.at, s.Draining, s.DrainedFrom, s.Capacity())
+		}
+	}
+}

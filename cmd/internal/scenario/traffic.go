@@ -58,8 +58,10 @@ type WebSockets struct {
 	Pool string `yaml:"pool"`
 	// Clients is how many there are. 1 to 1000000, required.
 	Clients int `yaml:"clients" required:"yes" min:"1" max:"1000000"`
+	// ConnectAt is when the first of them connects. Default 0s.
+	ConnectAt time.Duration `yaml:"connect_at" max:"336h"`
 	// ConnectOver is the time over which they connect, evenly at random from
-	// 0s. Default 0s: all at once.
+	// connect_at. Default 0s: all at once.
 	ConnectOver time.Duration `yaml:"connect_over" max:"168h"`
 	// Lifetime is how long a connection lasts. Default forever (nil): until its
 	// backend ends it.

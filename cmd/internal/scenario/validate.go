@@ -70,6 +70,9 @@ func (v *validator) file(f File) {
 		v.timesOf(f)
 	}
 	v.events(f, known)
+	if f.Shed != nil && v.sound("shed.start_above", "shed.stop_below") && f.Shed.StopBelow > f.Shed.StartAbove {
+		v.wrong("shed.stop_below", "", "must be at most start_above, %g, is %g", f.Shed.StartAbove, f.Shed.StopBelow)
+	}
 	first := map[Policy]bool{}
 	for i, p := range f.Policies {
 		if first[p] {
@@ -185,7 +188,8 @@ func (v *validator) timesOf(f File) {
 	}
 	for i, t := range f.Traffic {
 		if t.WebSockets != nil {
-			before(at("traffic", i)+".connect_over", t.WebSockets.ConnectOver)
+			before(at("traffic", i)+".connect_at", t.WebSockets.ConnectAt)
+			before(at("traffic", i)+".connect_over", t.WebSockets.ConnectAt+t.WebSockets.ConnectOver)
 		}
 	}
 	for i, e := range f.Events {

@@ -68,6 +68,9 @@ type Condition struct {
 	Down bool
 	// Killed is Down, and what is in flight when it begins fails.
 	Killed bool
+	// Draining gets no new requests, whatever its weight, and its connections are to
+	// be gone within that time after DrainedFrom; 0 is that it is not drained.
+	Draining, DrainedFrom time.Duration
 	// Absent is not in the pool at all: nobody knows of it. What is in flight
 	// when it leaves finishes.
 	Absent bool
@@ -83,8 +86,11 @@ func Healthy() Condition { return Condition{Cores: 1, Speed: 1, Weight: 1, Wait:
 // failCost is the share of its work that a request costs which fails fast.
 const failCost = 0.05
 
-// out says whether it gets no new work.
-func (c *Condition) out() bool { return c.Down || c.Killed || c.Absent }
+// Out says whether it gets no new work.
+func (c *Condition) Out() bool { return c.Away() || c.Draining > 0 }
+
+// Away says whether it is not there.
+func (c *Condition) Away() bool { return c.Down || c.Killed || c.Absent }
 
 // Change is something that happens to a backend.
 type Change struct {
@@ -108,7 +114,8 @@ func Timeline(changes ...Change) func(t time.Duration) Condition {
 	}
 }
 
-func (s *Scenario) condition(backend int, t time.Duration) Condition {
+// Condition is a backend's at that time.
+func (s *Scenario) Condition(backend int, t time.Duration) Condition {
 	if f := s.Backends[backend].Condition; f != nil {
 		return f(t)
 	}

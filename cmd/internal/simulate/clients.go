@@ -52,7 +52,7 @@ func (e *engine) connect(now float64, c *client) {
 }
 
 func (c *client) enter(now float64, backend int) {
-	c.open, c.backend = true, int16(backend)
+	c.open, c.lost, c.backend, c.opened = true, false, int16(backend), now
 	c.sending, c.ending = math.Inf(1), math.Inf(1)
 	if every := c.message.Every.Seconds(); every > 0 {
 		c.sending = now + every*c.random.Float64()
@@ -66,7 +66,9 @@ func (c *client) enter(now float64, backend int) {
 // any, one that finds nobody would try for ever at the same instant.
 const soonest = 1e-3
 
+// retry is after a connection has ended, or has not come about.
 func (c *client) retry(now float64) {
+	c.lost = !c.open
 	c.open, c.connecting = false, math.Inf(1)
 	if c.group.Reconnect != nil {
 		c.connecting = now + max(c.group.Reconnect(c.random), soonest)
@@ -80,6 +82,14 @@ func (e *engine) disconnect(now float64, c *client) {
 	e.meter.leave(b)
 	p.proxies[c.proxy].changed(place)
 	c.retry(now)
+}
+
+// cutOff is a connection that somebody else than its client ends.
+func (e *engine) cutOff(now float64, i int) {
+	c := &e.clients[i]
+	e.disconnect(now, c)
+	c.lost = c.group.Reconnect == nil
+	e.due.set(i, c.next())
 }
 
 func (e *engine) send(now float64, c *client) {
@@ -106,8 +116,7 @@ func (e *engine) breakOff(now float64, backend int) {
 	for i := range e.clients {
 		if c := &e.clients[i]; c.open && int(c.backend) == backend {
 			e.pools[c.group.Pool].lose(now)
-			e.disconnect(now, c)
-			e.due.set(i, c.next())
+			e.cutOff(now, i)
 		}
 	}
 }

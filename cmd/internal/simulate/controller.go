@@ -15,6 +15,9 @@ type Sample struct {
 	// Report is what the backend reported last; its Utilization is NaN when no
 	// report arrived in the window.
 	Report Load
+	// Closed is how many of its connections were closed since the last step because
+	// the controller had asked for it.
+	Closed int
 	// Up is false for a backend that takes no new requests, Present for one
 	// that is not in the pool.
 	Up, Present bool
@@ -32,6 +35,9 @@ type Steering struct {
 	// Pulses is nil, or for each backend how long the weight is in force
 	// before it becomes 0; 0 is until the next step. Shorter than a second.
 	Pulses []time.Duration
+	// Sheds is nil, or how many connections of each backend are to be closed before
+	// the next step.
+	Sheds []int
 }
 
 // Controller moves weights. It belongs to one run.

@@ -53,7 +53,7 @@ func (w *watch) notice(at time.Duration, conditions []Condition) {
 		c := w.scenario.Backends[i].capacity(&conditions[i])
 		before := w.capacity[i]
 		w.capacity[i] = c
-		if math.Abs(c-before) <= notable*max(c, before) || conditions[i].out() {
+		if math.Abs(c-before) <= notable*max(c, before) || conditions[i].Out() {
 			continue
 		}
 		if !begun {
@@ -85,7 +85,7 @@ func (w *watch) steered(at time.Duration, conditions []Condition, s *Steering) {
 func (w *watch) isNear(conditions []Condition, s *Steering) bool {
 	var shares, capacities float64
 	for i := range conditions {
-		if !conditions[i].out() {
+		if !conditions[i].Out() {
 			shares += s.share(i)
 			capacities += w.capacity[i]
 		}
@@ -93,7 +93,7 @@ func (w *watch) isNear(conditions []Condition, s *Steering) bool {
 	for _, i := range w.affected {
 		right := w.capacity[i] / capacities
 		// Who can do nothing is right with next to nothing.
-		if !conditions[i].out() && !(math.Abs(s.share(i)/shares-right) <= near*max(right, near/float64(len(conditions)))) {
+		if !conditions[i].Out() && !(math.Abs(s.share(i)/shares-right) <= near*max(right, near/float64(len(conditions)))) {
 			return false
 		}
 	}

@@ -136,7 +136,7 @@ func (w *windowCounts) sample(condition *Condition, report Load) Sample {
 		InFlight:  float64(w.inFlight) / float64(max(w.samples, 1)),
 		Completed: w.completed, Failed: w.failed, Upgrades: w.upgrades,
 		Latency: math.NaN(),
-		Report:  report, Up: !condition.out(), Present: !condition.Absent,
+		Report:  report, Up: !condition.Out(), Present: !condition.Absent,
 	}
 }
 

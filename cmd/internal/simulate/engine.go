@@ -13,6 +13,9 @@ type engine struct {
 	pools []poolRun
 	// pulses are the instants at which a weight becomes 0.
 	pulses []pulse
+	// sheds are the connections that are to be closed.
+	sheds    []shed
+	shedding *rand.Rand
 
 	backends  []queue
 	finishing tournament // of backends' next completions
@@ -31,7 +34,8 @@ type engine struct {
 	meter meter
 	gauge gauge
 	// balance is that of all pools together, where there are several.
-	balance balance
+	balance Balance
+	holding *Holding
 	series  *Series
 	events  int
 }
@@ -42,9 +46,11 @@ func newEngine(r *run) (*engine, error) {
 		scenario: s, trace: r.trace,
 		backends: make([]queue, n), finishing: newTournament(n),
 		conditions: make([]Condition, n), faults: stream(r.seed, streamFaults),
-		clients: newClients(s, r.seed),
-		meter:   newMeter(s, r.seed),
-		gauge:   newGauge(s),
+		shedding: stream(r.seed, streamSheds),
+		clients:  newClients(s, r.seed),
+		meter:    newMeter(s, r.seed),
+		gauge:    newGauge(s),
+		holding:  NewHolding(s),
 	}
 	e.due = newTournament(max(len(e.clients), 1))
 	for i := range e.clients {
@@ -62,7 +68,7 @@ func newEngine(r *run) (*engine, error) {
 		}
 		by := steered{r.by[i].proxy.withDefaults(), r.by[i].controller}
 		e.pools = append(e.pools, newPoolRun(s, &pools[i], by, r.seed, proxies, expected[i]))
-		e.pools[i].first = members
+		e.pools[i].first, e.pools[i].holding.sockets = members, s.socketsOf(i)
 		proxies += pools[i].Proxies
 		members += len(pools[i].Members)
 	}
@@ -95,6 +101,9 @@ func (e *engine) run() {
 		if len(e.pulses) > 0 && e.pulses[0].at < now {
 			what, now = pulsed, e.pulses[0].at
 		}
+		if len(e.sheds) > 0 && e.sheds[0].at < now {
+			what, now = shedded, e.sheds[0].at
+		}
 		if arriving < len(e.trace) && e.trace[arriving].at < now {
 			what, now = arrival, e.trace[arriving].at
 		}
@@ -118,6 +127,8 @@ func (e *engine) run() {
 			p.asked[e.pulses[0].place] = 0
 			e.pulses = e.pulses[1:]
 			p.weigh()
+		case shedded:
+			e.close(now)
 		case ticked:
 			e.tick(tick)
 			tick++
@@ -136,4 +147,5 @@ const (
 	pulsed
 	ticked
 	acted
+	shedded
 )

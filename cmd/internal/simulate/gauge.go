@@ -9,8 +9,8 @@ type gauge struct {
 	utilization []float64
 }
 
-// balance is how evenly work is spread.
-type balance struct {
+// Balance is how evenly work is spread. The zero value has seen nothing.
+type Balance struct {
 	// imbalance is of max over mean utilization, connections of max over mean
 	// in flight.
 	imbalance, connections timeMean
@@ -54,12 +54,12 @@ func (g *gauge) second(backends []queue, conditions []Condition) {
 	}
 }
 
-// second adds a second of backends in those conditions, each of which was so busy
+// Second adds a second of backends in those conditions, each of which was so busy
 // and has so much in flight.
-func (b *balance) second(conditions []Condition, of func(int) (utilization, inFlight float64)) {
+func (b *Balance) Second(conditions []Condition, of func(int) (utilization, inFlight float64)) {
 	var load, held spread
 	for i := range conditions {
-		if !conditions[i].out() {
+		if !conditions[i].Out() {
 			utilization, inFlight := of(i)
 			load.add(utilization)
 			held.add(inFlight)
@@ -68,6 +68,12 @@ func (b *balance) second(conditions []Condition, of func(int) (utilization, inFl
 	load.into(&b.imbalance)
 	held.into(&b.connections)
 }
+
+// Imbalance is the mean over all seconds of max over mean utilization; 1 is none.
+func (b *Balance) Imbalance() float64 { return b.imbalance.mean() }
+
+// Connections is the like of what is in flight.
+func (b *Balance) Connections() float64 { return b.connections.mean() }
 
 // spread is the largest of some values and their sum.
 type spread struct {

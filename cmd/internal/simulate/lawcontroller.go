@@ -122,7 +122,7 @@ func (c *lawController) observe(now time.Duration, in []Sample) {
 		if !in[i].Present {
 			continue
 		}
-		l, condition := c.loads[i], c.setup.Scenario.condition(i, now)
+		l, condition := c.loads[i], c.setup.Scenario.Condition(i, now)
 		o := scorer.Observation{
 			Backend: c.setup.Scenario.Backends[i].Name, Capacity: float64(c.configured[i]) * condition.Weight, Share: float64(c.weights[i]),
 			InService: in[i].Up, Settled: true,

@@ -67,7 +67,7 @@ func (m *Match) verdicts() []Verdict {
 	for i, p := range m.Policies {
 		out[i] = Verdict{
 			Scenario: m.Scenario.Name, Proxy: m.Proxy, Behind: behind, Policy: p.Name,
-			Sockets: len(m.Scenario.streams()) == 0, Pools: pools,
+			Sockets: len(m.Scenario.streams()) == 0, Clients: len(m.Scenario.Sockets) > 0, Pools: pools,
 			Results: make([]Result, len(m.Seeds)), Oracle: oracle,
 		}
 		if err := p.applicable(&m.Scenario, m.Proxy.withDefaults()); err != nil {
@@ -80,7 +80,7 @@ func (m *Match) verdicts() []Verdict {
 func (m *Match) pools() []PoolVerdict {
 	var out []PoolVerdict
 	for i := range m.Scenario.Pools {
-		p := PoolVerdict{Name: m.Scenario.Pools[i].Name, Proxy: m.Proxy, Sockets: true}
+		p := PoolVerdict{Name: m.Scenario.Pools[i].Name, Proxy: m.Proxy, Sockets: true, Clients: len(m.Scenario.socketsOf(i)) > 0}
 		if own := m.Scenario.Pools[i].Proxy; own != nil {
 			p.Proxy = *own
 		}

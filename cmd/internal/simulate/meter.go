@@ -120,7 +120,7 @@ func (m *meter) report(backend int, q *queue, c *Condition) Load {
 	default:
 		o.last = l
 	}
-	if lost || c.Report == ReportStop || c.out() || c.Hanging {
+	if lost || c.Report == ReportStop || c.Away() || c.Hanging {
 		return noLoad()
 	}
 	return l

@@ -16,14 +16,14 @@ const oracleLargest = 192
 func (s *Scenario) Capacities(t time.Duration) []float64 {
 	out := make([]float64, len(s.Backends))
 	for i := range s.Backends {
-		c := s.condition(i, t)
+		c := s.Condition(i, t)
 		out[i] = s.Backends[i].capacity(&c)
 	}
 	return out
 }
 
 func (b *Backend) capacity(c *Condition) float64 {
-	if c.out() || c.Hanging {
+	if c.Out() || c.Hanging {
 		return 0
 	}
 	return max(b.Cores*c.Cores-c.Taken, 0) * b.Speed * c.Speed * (1 - c.Errors)

@@ -91,4 +91,12 @@ func (c *Client) Opened() { c.drawn.enter(c.dialled, 0) }
 
 // Closed says that its connection did not come about, or was ended by somebody
 // else.
-func (c *Client) Closed(at time.Duration) { c.drawn.retry(at.Seconds()) }
+func (c *Client) Closed(at time.Duration) {
+	d := &c.drawn
+	d.retry(at.Seconds())
+	d.lost = d.lost || d.group.Reconnect == nil
+}
+
+// Lost is that it wants a connection and could not have one when it tried last, or
+// that somebody else has ended the one that it had and it never comes back.
+func (c *Client) Lost() bool { return c.drawn.lost }

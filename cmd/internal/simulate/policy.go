@@ -70,7 +70,7 @@ func (s *Setup) configured(now time.Duration) []int {
 	weights := make([]float64, len(s.Scenario.Backends))
 	same := true
 	for i := range weights {
-		weights[i] = s.Scenario.Backends[i].configured() * s.Scenario.condition(i, now).Weight
+		weights[i] = s.Scenario.Backends[i].configured() * s.Scenario.Condition(i, now).Weight
 		same = same && weights[i] == weights[0]
 	}
 	largest := initialWeight

@@ -66,6 +66,7 @@ func (s *Scenario) seenBy(p *Pool) *Scenario {
 	out := &Scenario{
 		Name: s.Name + "/" + p.Name, Proxies: p.Proxies,
 		Warmup: s.Warmup, Duration: s.Duration, Timeout: s.Timeout, Reports: s.Reports,
+		Shed: s.Shed, ShedOrder: s.ShedOrder, Trimtabs: s.Trimtabs, ViewDelay: s.ViewDelay,
 	}
 	for _, m := range p.Members {
 		b := s.Backends[m.Backend]
@@ -78,6 +79,11 @@ func (s *Scenario) seenBy(p *Pool) *Scenario {
 		}
 	}
 	return out
+}
+
+// socketsOf are the clients of a pool.
+func (s *Scenario) socketsOf(pool int) []Sockets {
+	return slices.DeleteFunc(slices.Clone(s.Sockets), func(group Sockets) bool { return group.Pool != pool })
 }
 
 // And is what is between the names of several proxies.

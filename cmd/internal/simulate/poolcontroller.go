@@ -24,7 +24,12 @@ type poolController struct {
 	probing  []string
 	probes   *rand.Rand
 	steering Steering
-	err      error
+	// late are the reports that have not arrived.
+	late []lateReport
+	// seq is the newest plan's.
+	seq    uint64
+	drains map[string]scorer.Drain
+	err    error
 }
 
 // poolProxy is one proxy as the pool knows it.
@@ -35,7 +40,7 @@ func newPoolController(policy PoolPolicy, s Setup, pool *scorer.Pool, t target) 
 	c := &poolController{
 		policy: policy, setup: s, pool: pool, target: t, index: make(map[string]int, n),
 		present: make([]bool, n), probes: stream(0, streamProbes),
-		steering: Steering{Weights: s.configured(0), Pulses: make([]time.Duration, n)},
+		steering: Steering{Weights: s.configured(0), Pulses: make([]time.Duration, n), Sheds: make([]int, n)},
 	}
 	for i := range s.Scenario.Backends {
 		name := s.Scenario.Backends[i].Name
@@ -60,7 +65,7 @@ func (c *poolController) Start() Steering {
 	in := make([]Sample, len(c.present))
 	var shares []scorer.Share
 	for i := range c.present {
-		condition := c.setup.Scenario.condition(i, 0)
+		condition := c.setup.Scenario.Condition(i, 0)
 		in[i] = Sample{Present: !condition.Absent, Up: true}
 		if in[i].Present {
 			b := &c.setup.Scenario.Backends[i]
@@ -88,7 +93,10 @@ func (c *poolController) applied(f scorer.InForce) {
 func (c *poolController) Step(now time.Duration, in []Sample) Steering {
 	c.probed(now)
 	c.setMembers(now, in)
+	c.arrive(now)
+	c.closed(now, in)
 	plan := c.pool.Step(epoch().Add(now))
+	c.seq = plan.Seq
 	weighed, inForce, err := c.target.apply(plan, c.members)
 	if err != nil {
 		c.err = fmt.Errorf("policy %s after %v: %w", c.policy.Name, now, err)
@@ -101,6 +109,7 @@ func (c *poolController) Step(now time.Duration, in []Sample) Steering {
 		if c.steering.Shares != nil {
 			c.steering.Shares[i], c.steering.Pulses[i] = weighed.Shares[k], 0
 		}
+		c.steering.Sheds[i] = d.Shed.Count
 		if d.Probe {
 			c.probing = append(c.probing, d.Backend)
 		}

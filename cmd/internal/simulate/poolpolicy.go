@@ -49,16 +49,43 @@ func TrimtabNoReports() PoolPolicy {
 // Policy returns p as a policy to be judged.
 func (p PoolPolicy) Policy() Policy {
 	return Policy{Name: p.Name, New: func(s Setup) (Controller, error) {
-		pool, err := p.New(s.Scenario.Name)
-		if err != nil {
-			return nil, fmt.Errorf("policy %s: %w", p.Name, err)
+		all := make(several, max(s.Scenario.Trimtabs, 1))
+		for i := range all {
+			one, err := p.controller(s, i)
+			if err != nil {
+				return nil, fmt.Errorf("policy %s: %w", p.Name, err)
+			}
+			all[i] = one
 		}
-		target, err := newTarget(p, s)
-		if err != nil {
-			return nil, fmt.Errorf("policy %s: %w", p.Name, err)
+		if len(all) == 1 {
+			return all[0], nil
 		}
-		return newPoolController(p, s, pool, target), nil
+		return all, nil
 	}}
+}
+
+// controller makes the i-th of the trimtabs that steer a pool.
+func (p PoolPolicy) controller(s Setup, i int) (*poolController, error) {
+	name := s.Scenario.Name
+	if i > 0 {
+		name = fmt.Sprintf("%s/%d", name, i)
+	}
+	pool, err := p.New(name)
+	if err != nil {
+		return nil, err
+	}
+	if s.Scenario.Shed != nil {
+		shed := *s.Scenario.Shed
+		shed.Sharers = max(s.Scenario.Trimtabs, 1)
+		if err := pool.SetShed(&shed); err != nil {
+			return nil, err
+		}
+	}
+	target, err := newTarget(p, s)
+	if err != nil {
+		return nil, err
+	}
+	return newPoolController(p, s, pool, target), nil
 }
 
 // target turns plans into a proxy's weights.

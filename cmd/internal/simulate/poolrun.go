@@ -23,7 +23,11 @@ type poolRun struct {
 	conditions []Condition
 	reports    []Load
 
-	balance   balance
+	// closed is how many connections of each member were closed since the last step.
+	closed []int
+
+	balance   Balance
+	holding   *Holding
 	watch     watch
 	latencies []float64
 	requests  []int
@@ -46,7 +50,9 @@ func newPoolRun(s *Scenario, p *Pool, by steered, seed uint64, first, expected i
 		asked: make([]int32, n), weights: make([]int32, n), limit: by.proxy.largestWeight(),
 		counts:     newCounts(p.Proxies, n, by.proxy.Kind == KindEnvoy),
 		conditions: make([]Condition, n), reports: make([]Load, n),
+		holding:   NewHolding(seen),
 		watch:     newWatch(seen),
+		closed:    make([]int, n),
 		latencies: make([]float64, 0, expected),
 		requests:  make([]int, n),
 	}

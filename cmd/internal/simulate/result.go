@@ -14,6 +14,13 @@ type Result struct {
 	Requests, Failed, Refused, Unfinished int
 	// Lost is long-lived connections that their backend broke off.
 	Lost int
+	// Shed is long-lived connections that were closed because a policy asked for it.
+	Shed int
+	// ClientsLost is clients that wanted a connection at the end, had tried, and had
+	// none, or had theirs ended by others and never come back.
+	ClientsLost int
+	// Held is how connections and requests were spread.
+	Held Held
 	// P50 to P999 are latencies of the requests and messages that did not fail,
 	// and Mean is their mean.
 	Mean, P50, P90, P99, P999 time.Duration
@@ -48,6 +55,11 @@ func (r *Result) ErrorShare() float64 {
 }
 
 func (e *engine) finish() Result {
+	for i := range e.clients {
+		if c := &e.clients[i]; c.lost {
+			e.pools[c.group.Pool].result.ClientsLost++
+		}
+	}
 	var out Result
 	if e.scenario.Pools == nil {
 		out = e.pools[0].finish()
@@ -63,7 +75,7 @@ func (e *engine) finishPools() Result {
 	var all Result
 	var latencies []float64
 	requests := make([]int, len(e.backends))
-	members := 0
+	members, least := 0, 0.0
 	for i := range e.pools {
 		p := &e.pools[i]
 		one := p.finish()
@@ -73,6 +85,9 @@ func (e *engine) finishPools() Result {
 		all.Refused += one.Refused
 		all.Unfinished += one.Unfinished
 		all.Lost += one.Lost
+		all.Shed += one.Shed
+		all.ClientsLost += one.ClientsLost
+		least += one.Held.Least
 		all.Pushes += one.Pushes
 		all.Convergence = merged(all.Convergence, one.Convergence)
 		latencies = append(latencies, p.latencies...)
@@ -83,9 +98,12 @@ func (e *engine) finishPools() Result {
 	}
 	all.answered(latencies)
 	all.spread(&e.balance)
+	all.Held = e.holding.Held()
 	if len(e.pools) == 1 {
 		all.spread(&e.pools[0].balance)
+		all.Held = all.Pools[0].Held
 	}
+	all.Held.Least = least
 	all.PushRate = e.scenario.perMinute(all.Pushes, members)
 	all.Shares = shares(requests)
 	return all
@@ -96,6 +114,7 @@ func (p *poolRun) finish() Result {
 	r.Unfinished = r.Requests - r.Failed - len(p.latencies)
 	r.answered(p.latencies)
 	r.spread(&p.balance)
+	r.Held = p.holding.Held()
 	r.Convergence = p.watch.events
 	r.PushRate = p.scenario.perMinute(r.Pushes, len(p.members))
 	for _, w := range p.asked {
@@ -108,19 +127,15 @@ func (p *poolRun) finish() Result {
 // answered tells of latencies, which it sorts.
 func (r *Result) answered(latencies []float64) {
 	slices.Sort(latencies)
-	sum := 0.0
-	for _, l := range latencies {
-		sum += l
-	}
 	if n := len(latencies); n > 0 {
-		r.Mean = seconds(sum / float64(n))
+		r.Mean = seconds(sum(latencies) / float64(n))
 	}
 	r.P50, r.P90 = quantile(latencies, 0.5), quantile(latencies, 0.9)
 	r.P99, r.P999 = quantile(latencies, 0.99), quantile(latencies, 0.999)
 }
 
-func (r *Result) spread(b *balance) {
-	r.Imbalance, r.ConnectionsMaxMean = b.imbalance.mean(), b.connections.mean()
+func (r *Result) spread(b *Balance) {
+	r.Imbalance, r.ConnectionsMaxMean = b.Imbalance(), b.Connections()
 }
 
 func (s *Scenario) perMinute(pushes, backends int) float64 {

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/trimtab-lb/trimtab/scorer"
 )
 
 // Scenario is a pool, or several that share backends, what they are asked to do,
@@ -43,6 +45,14 @@ type Scenario struct {
 	Timeout time.Duration
 	// Reports is how backends report their load; nil is not at all.
 	Reports *Reports
+	// Shed is how trimtab evens connections out; nil is not at all. What is asked of
+	// a backend is closed within the second, by order of age.
+	Shed      *scorer.ShedConfig
+	ShedOrder ShedOrder
+	// Trimtabs is how many trimtabs steer each pool, knowing nothing of each other but
+	// their number; 0 means 1. ViewDelay is how old what they see of the proxies is.
+	Trimtabs  int
+	ViewDelay time.Duration
 	// Oracle is the capacities that the oracle's fixed weights are made from.
 	// nil is each backend's mean capacity over the time that it works.
 	Oracle []float64
@@ -103,6 +113,8 @@ func (s *Scenario) check() error {
 		return fmt.Errorf("scenario %s: %d proxies: must be at least 1", s.Name, s.Proxies)
 	case s.Warmup < 0 || s.Duration <= s.Warmup:
 		return fmt.Errorf("scenario %s: duration %v: must be longer than the warm-up of %v", s.Name, s.Duration, s.Warmup)
+	case s.Trimtabs < 0 || s.ViewDelay < 0:
+		return fmt.Errorf("scenario %s: %d trimtabs with views %v old: must not be negative", s.Name, s.Trimtabs, s.ViewDelay)
 	case s.Timeout < 0:
 		return fmt.Errorf("scenario %s: timeout %v: must not be negative", s.Name, s.Timeout)
 	case s.Oracle != nil && len(s.Oracle) != len(s.Backends):

@@ -14,9 +14,9 @@ type Sockets struct {
 	// Pool is the index of the pool that they connect to.
 	Pool int
 	// Clients is how many there are. They connect for the first time at random
-	// instants of the first ConnectOver.
-	Clients     int
-	ConnectOver time.Duration
+	// instants of the ConnectOver that follows ConnectFrom.
+	Clients                  int
+	ConnectFrom, ConnectOver time.Duration
 	// Lifetime is how long a connection stays; nil is for ever.
 	Lifetime Span
 	// Reconnect is how long a client takes to come back after its connection
@@ -67,8 +67,8 @@ func (s *Sockets) check() error {
 		return fmt.Errorf("%d clients: must be at least 1", s.Clients)
 	case s.Dear < 0 || s.Dear > s.Clients:
 		return fmt.Errorf("%d dear clients of %d", s.Dear, s.Clients)
-	case s.ConnectOver < 0:
-		return fmt.Errorf("connect over %v: must not be negative", s.ConnectOver)
+	case s.ConnectFrom < 0 || s.ConnectOver < 0:
+		return fmt.Errorf("connect from %v, over %v: must not be negative", s.ConnectFrom, s.ConnectOver)
 	}
 	var dear error
 	if s.Dear > 0 {
@@ -91,9 +91,13 @@ type client struct {
 	message *Message
 	// connecting, sending and ending are when it does so next.
 	connecting, sending, ending float64
-	proxy                       int32
-	backend                     int16
-	open                        bool
+	// opened is when its connection began.
+	opened  float64
+	proxy   int32
+	backend int16
+	open    bool
+	// lost is that it wants a connection and could not have one, or lost one for good.
+	lost bool
 }
 
 func newClients(s *Scenario, seed uint64) []client {
@@ -105,7 +109,7 @@ func newClients(s *Scenario, seed uint64) []client {
 			if i < group.Dear {
 				c.message = &group.DearMessage
 			}
-			c.connecting = group.ConnectOver.Seconds() * c.random.Float64()
+			c.connecting = group.ConnectFrom.Seconds() + group.ConnectOver.Seconds()*c.random.Float64()
 			out = append(out, c)
 		}
 	}

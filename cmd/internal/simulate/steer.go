@@ -23,6 +23,7 @@ func (e *engine) steer(pool int, now float64, s Steering) {
 		p.asked[i] = w
 	}
 	p.weigh()
+	e.shed(pool, now, s.Sheds)
 }
 
 func (e *engine) addPulse(p pulse) {
@@ -36,7 +37,7 @@ func (e *engine) addPulse(p pulse) {
 func (p *poolRun) weigh() {
 	changed := false
 	for i, w := range p.asked {
-		if p.conditions[i].out() {
+		if p.conditions[i].Out() {
 			w = 0
 		}
 		changed = changed || p.weights[i] != w

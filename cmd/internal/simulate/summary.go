@@ -41,13 +41,35 @@ type Figures struct {
 	ConnectionsMaxMean float64 `json:"connections_max_mean"`
 	// ConnectionsLost is how many long-lived ones their backends broke off.
 	ConnectionsLost float64 `json:"connections_lost,omitempty"`
-	WeightChanges   float64 `json:"weight_changes_per_minute"`
+	// ConnectionsShed is how many the policy asked to reconnect.
+	ConnectionsShed float64 `json:"connections_shed,omitempty"`
+	// ConnectionsPeak is the most in flight at the end of a second, requests
+	// included, on all backends that take work; ConnectionsPeakMaxMean and
+	// ConnectionsPeakMaxMin are the most of them over their mean and less the least
+	// of them then, and ConnectionsEndMaxMean is the former in the last second.
+	ConnectionsPeak        float64 `json:"connections_peak"`
+	ConnectionsPeakMaxMean float64 `json:"connections_peak_max_mean"`
+	ConnectionsPeakMaxMin  float64 `json:"connections_peak_max_min"`
+	ConnectionsEndMaxMean  float64 `json:"connections_end_max_mean"`
+	*SocketFigures
+	WeightChanges float64 `json:"weight_changes_per_minute"`
 	// Regret and RegretWorst are nil where nothing was answered to compare.
 	Regret      *float64             `json:"regret"`
 	RegretWorst *float64             `json:"regret_worst"`
 	Convergence []ConvergenceSummary `json:"convergence,omitempty"`
 	// Pools are the same of each pool for itself, where the scenario has any.
 	Pools []PoolSummary `json:"pools,omitempty"`
+}
+
+// SocketFigures are left out where there are no long-lived connections.
+type SocketFigures struct {
+	// ConnectionsLeast is how many connections have to be closed at the least: see
+	// [Held].
+	ConnectionsLeast float64 `json:"connections_least"`
+	// ConnectionsShedOverLeast is nil where none has to be closed.
+	ConnectionsShedOverLeast *float64 `json:"connections_shed_over_least"`
+	// ClientsLost is how many clients had none at the end, though they had tried.
+	ClientsLost float64 `json:"clients_lost"`
 }
 
 // PoolSummary is one pool's part of a policy's line.
@@ -95,18 +117,24 @@ func (v *Verdict) figures() *Figures {
 	}
 	regrets := v.Regrets()
 	f := &Figures{
-		P50:                of(func(r *Result) time.Duration { return r.P50 }),
-		P90:                of(func(r *Result) time.Duration { return r.P90 }),
-		P99:                of(func(r *Result) time.Duration { return r.P99 }),
-		P999:               of(func(r *Result) time.Duration { return r.P999 }),
-		Mean:               of(func(r *Result) time.Duration { return r.Mean }),
-		Errors:             v.Errors(),
-		Refused:            medianOf(v.Results, func(r *Result) float64 { return float64(r.Refused) / float64(max(r.Requests, 1)) }),
-		Imbalance:          medianOf(v.Results, func(r *Result) float64 { return r.Imbalance }),
-		ConnectionsMaxMean: medianOf(v.Results, func(r *Result) float64 { return r.ConnectionsMaxMean }),
-		ConnectionsLost:    medianOf(v.Results, func(r *Result) float64 { return float64(r.Lost) }),
-		WeightChanges:      v.PushRate(),
-		Convergence:        v.convergence(),
+		P50:                    of(func(r *Result) time.Duration { return r.P50 }),
+		P90:                    of(func(r *Result) time.Duration { return r.P90 }),
+		P99:                    of(func(r *Result) time.Duration { return r.P99 }),
+		P999:                   of(func(r *Result) time.Duration { return r.P999 }),
+		Mean:                   of(func(r *Result) time.Duration { return r.Mean }),
+		Errors:                 v.Errors(),
+		Refused:                medianOf(v.Results, func(r *Result) float64 { return float64(r.Refused) / float64(max(r.Requests, 1)) }),
+		Imbalance:              medianOf(v.Results, func(r *Result) float64 { return r.Imbalance }),
+		ConnectionsMaxMean:     medianOf(v.Results, func(r *Result) float64 { return r.ConnectionsMaxMean }),
+		ConnectionsLost:        medianOf(v.Results, func(r *Result) float64 { return float64(r.Lost) }),
+		ConnectionsShed:        medianOf(v.Results, func(r *Result) float64 { return float64(r.Shed) }),
+		ConnectionsPeak:        medianOf(v.Results, func(r *Result) float64 { return r.Held.Peak }),
+		ConnectionsPeakMaxMean: medianOf(v.Results, func(r *Result) float64 { return r.Held.PeakMaxMean }),
+		ConnectionsPeakMaxMin:  medianOf(v.Results, func(r *Result) float64 { return r.Held.PeakMaxMin }),
+		ConnectionsEndMaxMean:  medianOf(v.Results, func(r *Result) float64 { return r.Held.EndMaxMean }),
+		SocketFigures:          v.socketFigures(),
+		WeightChanges:          v.PushRate(),
+		Convergence:            v.convergence(),
 	}
 	worst := math.Inf(-1)
 	for _, r := range regrets {
@@ -118,6 +146,17 @@ func (v *Verdict) figures() *Figures {
 		f.Pools = append(f.Pools, PoolSummary{p.Name, p.Proxy.String(), of.figures()})
 	}
 	return f
+}
+
+func (v *Verdict) socketFigures() *SocketFigures {
+	if !v.Clients {
+		return nil
+	}
+	return &SocketFigures{
+		ConnectionsLeast:         medianOf(v.Results, func(r *Result) float64 { return r.Held.Least }),
+		ConnectionsShedOverLeast: number(medianOf(v.Results, func(r *Result) float64 { return float64(r.Shed) / r.Held.Least })),
+		ClientsLost:              medianOf(v.Results, func(r *Result) float64 { return float64(r.ClientsLost) }),
+	}
 }
 
 // convergence is by event: what happens is the same for all seeds.

@@ -15,14 +15,15 @@ func TestSummary(t *testing.T) {
 		d := time.Duration(p99) * time.Millisecond
 		return Result{
 			Requests: 1000, Failed: 100, Refused: 10, Mean: d / 8, P50: d / 10, P90: d / 2, P99: d, P999: 2 * d,
-			Imbalance: 1.25, ConnectionsMaxMean: 1.5, PushRate: 0.5,
+			Imbalance: 1.25, ConnectionsMaxMean: 1.5, PushRate: 0.5, Shed: 33, ClientsLost: 1,
+			Held:        Held{Peak: 200, PeakMaxMean: 1.75, PeakMaxMin: 30, EndMaxMean: 1.5, Least: 30},
 			Convergence: []Convergence{{At: time.Minute, Backends: []string{"a"}, After: after}},
 		}
 	}
 	proxy := Proxy{Kind: KindHAProxy, Algorithm: scorer.LeastConnections}
 	oracle := []Result{ms(100, 0), ms(100, 0), ms(100, 0)}
 	got, err := json.MarshalIndent(Summarize([]Verdict{
-		{Scenario: "video", Proxy: proxy, Policy: "trimtab", Oracle: oracle, Results: []Result{ms(110, time.Second), ms(100, 3*time.Second), ms(140, -1)}},
+		{Scenario: "video", Proxy: proxy, Policy: "trimtab", Clients: true, Oracle: oracle, Results: []Result{ms(110, time.Second), ms(100, 3*time.Second), ms(140, -1)}},
 		{Scenario: "video", Proxy: proxy, Policy: "orca", Oracle: oracle, NotApplicable: "only Envoy"},
 		{Scenario: "other", Proxy: proxy, Policy: "never", Oracle: oracle[:1], Results: []Result{{Convergence: []Convergence{{After: -1}}}}},
 	}), "", "  ")
@@ -48,6 +49,14 @@ func TestSummary(t *testing.T) {
         "refused": 0.01,
         "imbalance": 1.25,
         "connections_max_mean": 1.5,
+        "connections_shed": 33,
+        "connections_peak": 200,
+        "connections_peak_max_mean": 1.75,
+        "connections_peak_max_min": 30,
+        "connections_end_max_mean": 1.5,
+        "connections_least": 30,
+        "connections_shed_over_least": 1.1,
+        "clients_lost": 1,
         "weight_changes_per_minute": 0.5,
         "regret": 1.1,
         "regret_worst": 1.4,
@@ -85,6 +94,10 @@ func TestSummary(t *testing.T) {
         "refused": 0,
         "imbalance": 0,
         "connections_max_mean": 0,
+        "connections_peak": 0,
+        "connections_peak_max_mean": 0,
+        "connections_peak_max_min": 0,
+        "connections_end_max_mean": 0,
         "weight_changes_per_minute": 0,
         "regret": 0,
         "regret_worst": 0,

@@ -9,7 +9,7 @@ func (e *engine) tick(tick int) {
 		q := &e.backends[i]
 		q.advance(now)
 		before := e.conditions[i]
-		e.conditions[i] = e.scenario.condition(i, at)
+		e.conditions[i] = e.scenario.Condition(i, at)
 		b, c := &e.scenario.Backends[i], &e.conditions[i]
 		e.happen(now, i, &before, c)
 		q.cores, q.speed = max(b.Cores*c.Cores-c.Taken, 0), b.Speed*c.Speed
@@ -38,12 +38,13 @@ func (e *engine) tick(tick int) {
 
 func (e *engine) second(at time.Duration) {
 	e.gauge.second(e.backends, e.conditions)
-	if at > e.scenario.Warmup {
-		e.spread()
-	}
+	e.spread(at)
 	for i := range e.pools {
 		p := &e.pools[i]
 		samples := p.counts.step(p.conditions, p.told(e.meter.arrived))
+		for k := range samples {
+			samples[k].Closed, p.closed[k] = p.closed[k], 0
+		}
 		e.series.second(p, samples, e.gauge.utilization)
 		if at < e.scenario.Duration {
 			steering := p.controller.Step(at, samples)
@@ -56,17 +57,26 @@ func (e *engine) second(at time.Duration) {
 
 // spread notes how evenly the work of the last second was spread, in each pool and
 // over all of them.
-func (e *engine) spread() {
+func (e *engine) spread(at time.Duration) {
+	counted := at > e.scenario.Warmup
 	for i := range e.pools {
 		p := &e.pools[i]
-		p.balance.second(p.conditions, func(place int) (utilization, inFlight float64) {
+		of := func(place int) (utilization, inFlight float64) {
 			return e.gauge.utilization[p.members[place]], p.counts.inFlight(place)
-		})
+		}
+		p.holding.Second(at, p.conditions, of)
+		if counted {
+			p.balance.Second(p.conditions, of)
+		}
 	}
 	if len(e.pools) > 1 {
-		e.balance.second(e.conditions, func(backend int) (utilization, inFlight float64) {
+		of := func(backend int) (utilization, inFlight float64) {
 			return e.gauge.utilization[backend], e.inFlight(backend)
-		})
+		}
+		e.holding.Second(at, e.conditions, of)
+		if counted {
+			e.balance.Second(e.conditions, of)
+		}
 	}
 }
 

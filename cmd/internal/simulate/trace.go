@@ -25,6 +25,7 @@ const (
 
 	streamFaults    = 1 << 20
 	streamProbes    = streamFaults + 1
+	streamSheds     = streamFaults + 2
 	streamSockets   = 1 << 32 // and one more for each client
 	streamOfTraffic = 1 << 48 // times the number of the stream of requests
 )

@@ -13,6 +13,8 @@ type Verdict struct {
 	Behind string
 	// Sockets is that there are long-lived connections and nothing else.
 	Sockets bool
+	// Clients is that there are long-lived connections at all.
+	Clients bool
 	// Pools are the scenario's, in the order of its and of each result's.
 	Pools []PoolVerdict
 	// NotApplicable is why the policy cannot run here; there are no Results
@@ -27,6 +29,7 @@ type PoolVerdict struct {
 	Name    string
 	Proxy   Proxy
 	Sockets bool
+	Clients bool
 }
 
 // behind names the proxies.
@@ -48,7 +51,7 @@ func (v *Verdict) pool(i int) Verdict {
 		return out
 	}
 	return Verdict{
-		Scenario: v.Scenario + "/" + p.Name, Proxy: p.Proxy, Policy: v.Policy, Sockets: p.Sockets,
+		Scenario: v.Scenario + "/" + p.Name, Proxy: p.Proxy, Policy: v.Policy, Sockets: p.Sockets, Clients: p.Clients,
 		Results: of(v.Results), Oracle: of(v.Oracle),
 	}
 }

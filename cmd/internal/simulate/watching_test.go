@@ -14,7 +14,7 @@ func TestWatch(t *testing.T) {
 	w := NewWatch(s)
 	for tick := 0; tick <= 30*ticksPerStep; tick++ {
 		at := time.Duration(tick) * Tick
-		conditions := []Condition{s.condition(0, at), s.condition(1, at)}
+		conditions := []Condition{s.Condition(0, at), s.Condition(1, at)}
 		w.Notice(at, conditions)
 		if tick%ticksPerStep != 0 {
 			continue
