@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -59,9 +58,7 @@ func (c adviseCommand) Run(ctx context.Context, s *streams) error {
 
 func (c adviseCommand) write(s *streams, a *advice.Advice) error {
 	if c.Output == "json" {
-		encoder := json.NewEncoder(s.out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(a)
+		return writeJSON(s.out, a)
 	}
 	return a.WriteTable(s.out, widthOf(s.out))
 }

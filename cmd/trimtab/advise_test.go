@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/advice"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/commandline"
 )
 
 func advised(t *testing.T, r *running, args ...string) (advice.Advice, string) {
@@ -115,13 +117,23 @@ func TestAdviseSaysWhatIsWrong(t *testing.T) {
 // What advice says to run are commands that there are.
 func TestAdvisedCommandsAreCommands(t *testing.T) {
 	for _, command := range []string{
-		"haproxy policy --config-file /nowhere.cfg --backend web random(2) --reload --reload-command true",
-		"haproxy policy --config-file /nowhere.cfg --backend web leastconn --reload --master-socket /nowhere",
+		strings.TrimPrefix(commandline.Policy("/nowhere.cfg", "", "web", "random(2)"), "trimtab "),
+		strings.TrimPrefix(commandline.Policy("/nowhere.cfg", "/nowhere", "web", "leastconn"), "trimtab "),
 		"envoy cluster --pool web --config /nowhere.yaml",
 		"dry-run web off --addr 127.0.0.1:1", "unfreeze web --addr 127.0.0.1:1",
 	} {
-		if code, _, errs := call(t, strings.Fields(command)...); code != exitFailed {
+		if code, _, errs := call(t, shellWords(t, command)...); code != exitFailed {
 			t.Errorf("%s: exit code %d: %s", command, code, errs)
 		}
 	}
+}
+
+// shellWords are what a shell makes of a command.
+func shellWords(t *testing.T, command string) []string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", `printf '%s\0' `+command).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
 }

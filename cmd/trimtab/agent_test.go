@@ -156,7 +156,11 @@ func TestPolicyIsAskedFor(t *testing.T) {
 	in := proxy(t, strings.Replace(twoPools, "balance leastconn", "balance roundrobin", 1))
 	r := start(t, fmt.Sprintf("  - {name: web, from: haproxy, targets: [{haproxy: {socket: %q, policy: leastconn}}]}\n", in.Socket()))
 	d := r.until(t, "warning", func(d status.Document) bool { return steering(d) && len(d.Pools[0].Targets[0].Warnings) > 0 })
-	if got := d.Pools[0].Targets[0].Warnings[0]; !strings.Contains(got, "trimtab haproxy policy --config-file /etc/haproxy/haproxy.cfg --backend web 'leastconn' --reload") {
-		t.Errorf("warning %q", got)
+	_, command, found := strings.Cut(d.Pools[0].Targets[0].Warnings[0], "policy asks for leastconn: trimtab ")
+	if !found || !strings.HasPrefix(command, "haproxy policy --config-file /etc/haproxy/haproxy.cfg --backend web leastconn --reload ") {
+		t.Fatalf("warning %q", d.Pools[0].Targets[0].Warnings[0])
+	}
+	if code, _, errs := call(t, append(shellWords(t, command), "--dry-run")...); code == exitUsage {
+		t.Errorf("%s: %s", command, errs)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/daemon"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/status"
 	"github.com/trimtab-lb/trimtab/haproxy"
+	"github.com/trimtab-lb/trimtab/scorer/tuner"
 )
 
 type attachCommand struct {
@@ -73,6 +74,9 @@ func (c attachCommand) Run(ctx context.Context, s *streams) error {
 		return nil
 	case <-time.After(c.Watch):
 	}
+	if err := judgedOnce(ctx, fleet.Snapshots); err != nil {
+		return err
+	}
 	document := status.FromSnapshots(programVersion(), fleet.Snapshots())
 	if err := writeDocument(s.out, document, c.Output); err != nil {
 		return err
@@ -83,6 +87,40 @@ func (c attachCommand) Run(ctx context.Context, s *streams) error {
 	log.Info("tuning until interrupted; then the weights that were found are put back")
 	<-ctx.Done()
 	return nil
+}
+
+// firstStep is how much longer than it is to watch a slow machine may take for something
+// to show.
+const firstStep = 20 * time.Second
+
+// judgedOnce returns when every pool has been judged once, or cannot be read: a table
+// without servers says nothing.
+func judgedOnce(ctx context.Context, snapshots func() []*tuner.Snapshot) error {
+	ctx, cancel := context.WithTimeout(ctx, firstStep)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		waiting := ""
+		for _, s := range snapshots() {
+			failed := slices.ContainsFunc(s.Targets, func(t tuner.TargetStatus) bool { return t.LastError != "" }) ||
+				slices.ContainsFunc(s.Sources, func(o tuner.SourceStatus) bool { return o.LastError != "" })
+			if s.Plan.Seq == 0 && !failed {
+				waiting = s.Plan.Pool
+			}
+		}
+		if waiting == "" {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return nil
+			}
+			return fmt.Errorf("pool %s: nothing has been learned of it in %s more than were to be watched: is this machine overloaded?", waiting, firstStep)
+		}
+	}
 }
 
 // closeTimeout bounds putting everything back.

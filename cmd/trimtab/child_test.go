@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,14 +30,11 @@ func (r *running) again(t *testing.T) {
 	t.Helper()
 	command := exec.Command(binary(t), "run", "--config", r.config)
 	command.Stderr = r.log
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	wait := tied(t, command)
 	r.process = command.Process
 	r.stop = sync.OnceValue(func() int {
 		_ = command.Process.Signal(os.Interrupt)
-		_ = command.Wait()
+		_ = wait()
 		return command.ProcessState.ExitCode()
 	})
 	stop := r.stop
@@ -44,6 +42,35 @@ func (r *running) again(t *testing.T) {
 		if code := stop(); code > 0 {
 			t.Errorf("trimtab: exit code %d\n%s", code, r.log)
 		}
+	})
+}
+
+// tied starts a program that ends with this one at the latest. It has to be waited for.
+//
+// The kernel takes the end of the thread that forked for the parent's death, and what
+// ties the proxies of other tests ends threads: this one's is kept.
+func tied(t *testing.T, command *exec.Cmd) (wait func() error) {
+	t.Helper()
+	if command.SysProcAttr == nil {
+		command.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	command.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	started, asked, ended := make(chan error), make(chan struct{}), make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the program
+		err := command.Start()
+		started <- err
+		if err == nil {
+			<-asked
+			ended <- command.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	return sync.OnceValue(func() error {
+		close(asked)
+		return <-ended
 	})
 }
 
@@ -94,10 +121,11 @@ func TestHangupReadsTheConfigurationAgain(t *testing.T) {
 	}
 	write(t, r.config, r.text(fmt.Sprintf("  - {name: renamed, from: haproxy, targets: [{haproxy: {socket: %q, backend: web}}]}\n", in.Socket())))
 	hangUp(t, r)
+	// The new pool runs a moment before the reload is over.
 	after := r.until(t, "tuning under the new name", func(d status.Document) bool {
-		return len(d.Pools) == 1 && d.Pools[0].Name == "renamed" && d.Pools[0].Targets[0].InSync
+		return len(d.Pools) == 1 && d.Pools[0].Name == "renamed" && d.Pools[0].Targets[0].InSync && d.Config.LastReloadOK
 	})
-	if !after.Config.LastReloadOK || after.Config.Hash == before.Config.Hash {
+	if after.Config.Hash == before.Config.Hash {
 		t.Errorf("configuration %+v, was %+v", after.Config, before.Config)
 	}
 	if code := r.stop(); code != exitFine {

@@ -157,7 +157,7 @@ func TestContainerImageIsComplete(t *testing.T) {
 		c := exec.Command("/usr/local/bin/trimtab", args[1:]...)
 		c.Dir, c.Env = "/", []string{"PATH=/usr/local/bin"}
 		c.SysProcAttr = &syscall.SysProcAttr{
-			Chroot: root, Pdeathsig: syscall.SIGKILL,
+			Chroot:     root,
 			Credential: &syscall.Credential{Uid: 65532, Gid: 65532, Groups: []uint32{haproxyGroup(t)}},
 		}
 		return c
@@ -165,12 +165,10 @@ func TestContainerImageIsComplete(t *testing.T) {
 	r := &running{addr: address, log: &lockedBuffer{}}
 	trimtab := command(append(im.entrypoint, im.cmd...)...)
 	trimtab.Stderr = r.log
-	if err := trimtab.Start(); err != nil {
-		t.Fatal(err)
-	}
+	wait := tied(t, trimtab)
 	t.Cleanup(func() {
 		_ = trimtab.Process.Signal(syscall.SIGTERM)
-		if err := trimtab.Wait(); err != nil {
+		if err := wait(); err != nil {
 			t.Errorf("%v\n%s", err, r.log)
 		}
 	})

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -67,16 +66,13 @@ func exampleClient(t *testing.T, bootstrap string, args ...string) (lines *bufio
 	write(t, file, bootstrap)
 	command := exec.Command(program, args...)
 	command.Env = append(os.Environ(), "GRPC_XDS_BOOTSTRAP="+file)
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	log := &lockedBuffer{}
 	command.Stderr = log
 	out, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	wait := tied(t, command)
 	// A client that prints nothing ends, and the reader with it.
 	timer := time.AfterFunc(30*time.Second, func() { _ = command.Process.Kill() })
 	ended := false
@@ -88,7 +84,7 @@ func exampleClient(t *testing.T, bootstrap string, args ...string) (lines *bufio
 		timer.Stop()
 		_ = command.Process.Signal(os.Interrupt)
 		_, _ = io.Copy(io.Discard, out)
-		if err := command.Wait(); err != nil {
+		if err := wait(); err != nil {
 			return fmt.Errorf("client: %w\n%s", err, log)
 		}
 		return nil

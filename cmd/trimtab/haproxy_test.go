@@ -33,19 +33,7 @@ backend web
 // byTurnsWithMaster runs it with a master, which can be reloaded.
 func byTurnsWithMaster(t *testing.T) *instance.Instance {
 	t.Helper()
-	in, err := instance.Start(t.Context(), instance.Options{Config: byTurns, MasterWorker: true})
-	if err != nil {
-		if _, missing := instance.Find(); missing != nil && os.Getenv("CI") != "true" {
-			t.Skip(missing)
-		}
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := in.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return in
+	return proxyWith(t, instance.Options{Config: byTurns, MasterWorker: true})
 }
 
 func runningAlgorithm(t *testing.T, in *instance.Instance) string {
@@ -212,24 +200,11 @@ func TestHAProxySnippet(t *testing.T) {
 
 // What is printed, put together, is a configuration that HAProxy starts with.
 func TestHAProxyAcceptsTheSnippet(t *testing.T) {
-	if _, err := instance.Find(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
 	text := snippet(t, "--socket", "@SOCKET@", "--group", "root", "--state-file", filepath.Join(t.TempDir(), "state"))
 	text = strings.NewReplacer("ADDRESS:PORT", "127.0.0.1:1",
 		"load-server-state-from-file global", "load-server-state-from-file global\n    mode http\n    timeout connect 1s\n    timeout client 1s\n    timeout server 1s").Replace(text)
-	in, err := instance.Start(t.Context(), instance.Options{Config: "global\n    maxconn 100\n" + text})
-	if err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	t.Cleanup(func() {
-		if err := in.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Logf("configuration:\n%s", text)
+	in := proxyWith(t, instance.Options{Config: "global\n    maxconn 100\n" + text})
 	if is := runningAlgorithm(t, in); is == "" {
 		t.Error("the socket does not tell the algorithm")
 	}

@@ -49,22 +49,25 @@ const (
 
 // commands is the command line.
 type commands struct {
-	Run    runCommand    `cmd:"" help:"Tune the pools of a configuration file."`
-	Attach attachCommand `cmd:"" help:"Look at a running HAProxy, and tune it with --apply; or look at a running Envoy."`
-	Check  checkCommand  `cmd:"" help:"Validate a configuration file and print what it means."`
-	Status statusCommand `cmd:"" help:"Show what a running trimtab does and why."`
-	Events eventsCommand `cmd:"" help:"Show what happened, and with -f what happens."`
-	Advise adviseCommand `cmd:"" help:"Say which balancing algorithm fits a pool, from what was seen of it."`
-	Record recordCommand `cmd:"" help:"Record what a pool is told and decides, for replay."`
-	Replay replayCommand `cmd:"" help:"Show what another law, or other settings, would have decided on a recording."`
+	Run     runCommand     `cmd:"" help:"Tune the pools of a configuration file."`
+	Attach  attachCommand  `cmd:"" help:"Look at a running HAProxy, and tune it with --apply; or look at a running Envoy."`
+	Check   checkCommand   `cmd:"" help:"Validate a configuration file and print what it means."`
+	Status  statusCommand  `cmd:"" help:"Show what a running trimtab does and why."`
+	Explain explainCommand `cmd:"" help:"Show what a pool's scores and weights are made of."`
+	Events  eventsCommand  `cmd:"" help:"Show what happened, and with -f what happens."`
+	Advise  adviseCommand  `cmd:"" help:"Say which balancing algorithm fits a pool, from what was seen of it."`
+	Record  recordCommand  `cmd:"" help:"Record what a pool is told and decides, for replay."`
+	Replay  replayCommand  `cmd:"" help:"Show what another law, or other settings, would have decided on a recording."`
+	Agent   agentCommand   `cmd:"" help:"Report the load of the server beside it, for one that cannot report its own."`
 
-	Pin      pinCommand      `cmd:"" group:"Orders:" help:"Give a backend one weight that nothing moves."`
-	Unpin    unpinCommand    `cmd:"" group:"Orders:" help:"Take a pin back."`
-	Drain    drainCommand    `cmd:"" group:"Orders:" help:"Send a backend no new work."`
-	Undrain  undrainCommand  `cmd:"" group:"Orders:" help:"Send it work again, slowly at first."`
-	Freeze   freezeCommand   `cmd:"" group:"Orders:" help:"Keep every weight and state of a pool as it is."`
-	Unfreeze unfreezeCommand `cmd:"" group:"Orders:" help:"Let them move again."`
-	DryRun   dryRunCommand   `cmd:"" name:"dry-run" group:"Orders:" help:"Make and show plans, but change nothing; or carry them out again."`
+	Pin       pinCommand       `cmd:"" group:"Orders:" help:"Give a backend one weight that nothing moves."`
+	Unpin     unpinCommand     `cmd:"" group:"Orders:" help:"Take a pin back."`
+	Drain     drainCommand     `cmd:"" group:"Orders:" help:"Send backends no new work, and have their connections leave over some time."`
+	Undrain   undrainCommand   `cmd:"" group:"Orders:" help:"Send them work again, slowly at first."`
+	Rebalance rebalanceCommand `cmd:"" group:"Orders:" help:"Ask connections to reconnect, once, until every backend holds its share."`
+	Freeze    freezeCommand    `cmd:"" group:"Orders:" help:"Keep every weight and state of a pool as it is."`
+	Unfreeze  unfreezeCommand  `cmd:"" group:"Orders:" help:"Let them move again."`
+	DryRun    dryRunCommand    `cmd:"" name:"dry-run" group:"Orders:" help:"Make and show plans, but change nothing; or carry them out again."`
 
 	HAProxy haproxyCommand `cmd:"" name:"haproxy" help:"Change the algorithm of a backend in HAProxy's configuration, or see what to add to it."`
 	Envoy   envoyCommand   `cmd:"" help:"Print configurations of Envoy."`

@@ -20,6 +20,23 @@ import (
 	"github.com/trimtab-lb/trimtab/haproxy/instance"
 )
 
+// webPool is a HAProxy with one pool, whose servers are to follow.
+const webPool = `
+global
+  maxconn 200
+  stats socket @SOCKET@ level admin
+defaults
+  mode http
+  timeout connect 1s
+  timeout client 5s
+  timeout server 5s
+frontend web_in
+  bind @FD0@
+  default_backend web
+backend web
+  balance leastconn
+`
+
 const twoPools = `
 global
   maxconn 200
@@ -42,10 +59,16 @@ backend sticky
   server s2 127.0.0.1:1
 `
 
-// proxy starts a real HAProxy; without one the test is skipped, in CI failed.
+// proxy starts a real HAProxy with one listener.
 func proxy(t *testing.T, config string) *instance.Instance {
 	t.Helper()
-	in, err := instance.Start(t.Context(), instance.Options{Config: config, Listeners: 1})
+	return proxyWith(t, instance.Options{Config: config, Listeners: 1})
+}
+
+// proxyWith starts a real HAProxy; without one the test is skipped, in CI failed.
+func proxyWith(t *testing.T, options instance.Options) *instance.Instance {
+	t.Helper()
+	in, err := instance.Start(t.Context(), options)
 	if err != nil {
 		if _, missing := instance.Find(); missing != nil && os.Getenv("CI") != "true" {
 			t.Skip(missing)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"time"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/client"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/token"
@@ -63,33 +64,41 @@ func (c pinCommand) Run(ctx context.Context, s *streams) error {
 	return c.order(ctx, s, c.Pool, "pin", map[string]any{"backend": c.Backend, "weight": c.Weight})
 }
 
-// aboutBackend is an order that needs no more than a backend.
-type aboutBackend struct {
+type unpinCommand struct {
 	Pool    string `arg:"" help:"The pool."`
 	Backend string `arg:"" help:"The backend."`
 	orderFlags
 }
 
-func (c aboutBackend) send(ctx context.Context, s *streams, verb string) error {
-	return c.order(ctx, s, c.Pool, verb, map[string]any{"backend": c.Backend})
+func (c unpinCommand) Run(ctx context.Context, s *streams) error {
+	return c.order(ctx, s, c.Pool, "unpin", map[string]any{"backend": c.Backend})
 }
 
-type (
-	unpinCommand   struct{ aboutBackend }
-	undrainCommand struct{ aboutBackend }
-)
+// aboutBackends is an order for some backends at once: all of them, or none.
+type aboutBackends struct {
+	Pool     string   `arg:"" help:"The pool."`
+	Backends []string `arg:"" name:"backend" help:"The backends, one or several: for all of them, or for none if it cannot be."`
+	orderFlags
+}
 
-func (c unpinCommand) Run(ctx context.Context, s *streams) error { return c.send(ctx, s, "unpin") }
+type undrainCommand struct{ aboutBackends }
 
-func (c undrainCommand) Run(ctx context.Context, s *streams) error { return c.send(ctx, s, "undrain") }
+func (c undrainCommand) Run(ctx context.Context, s *streams) error {
+	return c.order(ctx, s, c.Pool, "undrain", map[string]any{"backends": c.Backends})
+}
 
 type drainCommand struct {
-	aboutBackend
-	Force bool `help:"Also the last backend that takes work."`
+	aboutBackends
+	Over  time.Duration `placeholder:"TIME" help:"Ask the connections that are there to reconnect, evenly over this time, for example 5m. Without it they leave in their own time."`
+	Force bool          `help:"Also the last backend that takes work, and what the others cannot hold."`
 }
 
 func (c drainCommand) Run(ctx context.Context, s *streams) error {
-	return c.order(ctx, s, c.Pool, "drain", map[string]any{"backend": c.Backend, "force": c.Force})
+	body := map[string]any{"backends": c.Backends, "force": c.Force}
+	if c.Over != 0 {
+		body["over"] = c.Over.String()
+	}
+	return c.order(ctx, s, c.Pool, "drain", body)
 }
 
 // aboutPool is an order for a whole pool.

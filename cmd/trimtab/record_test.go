@@ -37,21 +37,7 @@ func unequal(t *testing.T) *instance.Instance {
 		t.Cleanup(s.Close)
 		fmt.Fprintf(&lines, "  server s%d %s weight 100\n", i+1, strings.TrimPrefix(s.URL, "http://"))
 	}
-	in := proxy(t, `
-global
-  maxconn 200
-  stats socket @SOCKET@ level admin
-defaults
-  mode http
-  timeout connect 1s
-  timeout client 5s
-  timeout server 5s
-frontend web_in
-  bind @FD0@
-  default_backend web
-backend web
-  balance leastconn
-`+lines.String())
+	in := proxy(t, webPool+lines.String())
 	ctx, cancel := context.WithCancel(t.Context())
 	var clients sync.WaitGroup
 	t.Cleanup(func() { cancel(); clients.Wait() })

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 
@@ -49,9 +48,7 @@ func (c replayCommand) Run(s *streams) error {
 	}
 	out.Settings = append(out.Settings, c.Set...)
 	if c.Output == "json" {
-		encoder := json.NewEncoder(s.out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(out)
+		return writeJSON(s.out, out)
 	}
 	return out.WriteTable(s.out)
 }

@@ -85,21 +85,7 @@ func TestOnePoolBehindHAProxyAndEnvoy(t *testing.T) {
 		t.Cleanup(s.Close)
 		addresses[i] = s.Listener.Addr().String()
 	}
-	in := proxy(t, fmt.Sprintf(`
-global
-  maxconn 200
-  stats socket @SOCKET@ level admin
-defaults
-  mode http
-  timeout connect 1s
-  timeout client 5s
-  timeout server 5s
-frontend web_in
-  bind @FD0@
-  default_backend web
-backend web
-  balance leastconn
-  server s1 %s weight 100
+	in := proxy(t, fmt.Sprintf(webPool+`  server s1 %s weight 100
   server s2 %s weight 100
 `, addresses[0], addresses[1]))
 	xds, state := freePort(t), t.TempDir()

@@ -26,11 +26,16 @@ func (c statusCommand) Run(ctx context.Context, s *streams) error {
 
 func writeDocument(w io.Writer, d status.Document, output string) error {
 	if output == "json" {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(d)
+		return writeJSON(w, d)
 	}
 	return d.WriteTable(w, status.TableOptions{Width: widthOf(w)})
+}
+
+// writeJSON writes what people may read, too.
+func writeJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
 }
 
 // widthOf is a terminal's width, 0 for anything else.

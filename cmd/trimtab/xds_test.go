@@ -1,20 +1,12 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"net"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/keypair/keypairtest"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/status"
 	envoyinstance "github.com/trimtab-lb/trimtab/xds/instance"
 )
@@ -83,7 +75,7 @@ func TestXDSDumpShowsWhatIsServed(t *testing.T) {
 
 func TestXDSDumpOverTLS(t *testing.T) {
 	dir := t.TempDir()
-	certificate(t, dir)
+	keypairtest.Write(t, dir, "edge-1.example.test")
 	file := func(name string) string { return filepath.Join(dir, name) }
 	r, xds := serving(t, fmt.Sprintf(", tls: {cert: %q, key: %q, client_ca: %q}, nodes: [\"trimtab-*\"]", file("cert.pem"), file("key.pem"), file("cert.pem")))
 	r.until(t, "stepped", stepped)
@@ -112,7 +104,7 @@ func TestXDSDumpOverTLS(t *testing.T) {
 // What TLS is not spoken with, and what is no xDS server, is told.
 func TestXDSDumpOfTheWrongServer(t *testing.T) {
 	dir := t.TempDir()
-	certificate(t, dir)
+	keypairtest.Write(t, dir, "edge-1.example.test")
 	r, xds := serving(t, "")
 	r.until(t, "stepped", stepped)
 	for name, test := range map[string]struct {
@@ -129,31 +121,6 @@ func TestXDSDumpOfTheWrongServer(t *testing.T) {
 			}
 		})
 	}
-}
-
-// certificate writes one that has signed itself, for servers and clients.
-func certificate(t *testing.T, dir string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "trimtab"}, DNSNames: []string{"edge-1.example.test"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	signed, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(dir, "cert.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed})))
-	write(t, filepath.Join(dir, "key.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
 }
 
 // An Envoy with nothing but the printed bootstrap is in the table of clients.

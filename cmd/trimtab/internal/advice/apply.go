@@ -2,9 +2,9 @@ package advice
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/commandline"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/observation"
 	"github.com/trimtab-lb/trimtab/scorer"
 )
@@ -35,10 +35,10 @@ func (p *pool) applyWeights(w weighting) []string {
 	var out []string
 	orders := p.doc.Orders
 	if orders.Frozen != nil {
-		out = append(out, "trimtab unfreeze "+quoted(p.doc.Pool))
+		out = append(out, "trimtab unfreeze "+commandline.Quoted(p.doc.Pool))
 	}
 	if orders.DryRun != nil && orders.DryRun.On {
-		out = append(out, "trimtab dry-run "+quoted(p.doc.Pool)+" off")
+		out = append(out, "trimtab dry-run "+commandline.Quoted(p.doc.Pool)+" off")
 	}
 	if !p.doc.Apply && orders.DryRun == nil {
 		out = append(out, "in trimtab's configuration, for the pool: apply: true")
@@ -53,10 +53,10 @@ func (p *pool) applyWeights(w weighting) []string {
 func (g *group) applyAlgorithm(pool string, to scenario.Proxy) []string {
 	switch g.plane {
 	case observation.PlaneHAProxy:
-		return g.applyHAProxy(to)
+		return []string{commandline.Policy(g.first.ConfigFile, g.first.MasterSocket, g.first.Backend, string(to.Balance))}
 	case observation.PlaneAgentCheck:
 		return []string{
-			fmt.Sprintf("on each HAProxy: trimtab haproxy policy --config-file /etc/haproxy/haproxy.cfg --backend %s %s --reload --reload-command 'systemctl reload haproxy'", quoted(pool), quoted(string(to.Balance))),
+			"on each HAProxy: " + commandline.Policy("", "", pool, string(to.Balance)),
 			fmt.Sprintf("in trimtab's configuration, for the agent_check target: algorithm: %s", to.Balance),
 		}
 	case observation.PlaneEnvoy:
@@ -64,19 +64,6 @@ func (g *group) applyAlgorithm(pool string, to scenario.Proxy) []string {
 	default:
 		return nil
 	}
-}
-
-func (g *group) applyHAProxy(to scenario.Proxy) []string {
-	file := g.first.ConfigFile
-	if file == "" {
-		file = "/etc/haproxy/haproxy.cfg"
-	}
-	reload := "--reload-command 'systemctl reload haproxy'"
-	if g.first.MasterSocket != "" {
-		reload = "--master-socket " + quoted(g.first.MasterSocket)
-	}
-	return []string{fmt.Sprintf("trimtab haproxy policy --config-file %s --backend %s %s --reload %s",
-		quoted(file), quoted(g.first.Backend), quoted(string(to.Balance)), reload)}
 }
 
 func (g *group) applyEnvoy(pool string, to scenario.Proxy) []string {
@@ -88,7 +75,7 @@ func (g *group) applyEnvoy(pool string, to scenario.Proxy) []string {
 	if g.first.Served {
 		return out // Envoy has it from there
 	}
-	out = append(out, fmt.Sprintf("where Envoy's own configuration has the cluster, there as well: trimtab envoy cluster --pool %s --config trimtab.yaml", quoted(pool)))
+	out = append(out, fmt.Sprintf("where Envoy's own configuration has the cluster, there as well: trimtab envoy cluster --pool %s --config trimtab.yaml", commandline.Quoted(pool)))
 	const typed = "load_balancing_policy: {policies: [{typed_extension_config: {name: envoy.load_balancing_policies.least_request, " +
 		"typed_config: {\"@type\": type.googleapis.com/envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest, %s}}}]}"
 	switch {
@@ -98,15 +85,4 @@ func (g *group) applyEnvoy(pool string, to scenario.Proxy) []string {
 		out = append(out, "with "+fmt.Sprintf(typed, fmt.Sprintf("choice_count: %d", to.ChoiceCount)))
 	}
 	return out
-}
-
-// quoted is a word for a shell.
-func quoted(word string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:,@%+=", r)
-	}
-	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -66,7 +66,7 @@ func pick(plays []Play) (best int, ok bool) {
 
 func worthwhile(plays []Play, k int) bool {
 	row := plays[len(plays)/2].Rows[k]
-	if row.Gain == nil || *row.Gain < row.noise() {
+	if row.Gain == nil || *row.Gain < row.noise() || row.Overloads { // whose times mean nothing
 		return false
 	}
 	for _, play := range plays {
@@ -92,10 +92,12 @@ func compare(a, b float64) int {
 	return 0
 }
 
+// leastP99 is of those that overload no server, if there are any.
 func leastP99(rows []Row) int {
 	best := 0
 	for k := range rows {
-		if rows[k].P99 < rows[best].P99 {
+		r, least := &rows[k], &rows[best]
+		if r.Overloads == least.Overloads && r.P99 < least.P99 || !r.Overloads && least.Overloads {
 			best = k
 		}
 	}

@@ -316,3 +316,65 @@ func TestHowToApply(t *testing.T) {
 		})
 	}
 }
+
+// Response times of what overloads a server mean nothing, however low they are.
+func TestNothingThatOverloadsIsAdvised(t *testing.T) {
+	now := [3]float64{100, 101, 102}
+	for name, test := range map[string]struct {
+		algorithm scorer.Algorithm
+		overloads []int
+		p99s      [][3]float64
+		want      Verdict
+		says      string
+	}{
+		"the quickest does": {
+			scorer.LeastConnections,
+			[]int{1},
+			[][3]float64{now, {50, 51, 52}, {80, 81, 82}},
+			Change, "Balance by random(2) with equal weights",
+		},
+		"what is in force does, and what gains": {
+			scorer.LeastConnections,
+			[]int{0, 1},
+			[][3]float64{now, {50, 51, 52}},
+			Keep,
+			"No change: leastconn with weights by trimtab overloads a server by what was simulated, and nothing else is clearly better; the nearest other, random(2)",
+		},
+		"the quickest does, and what is in force is not simulated": {
+			scorer.FixedWeights,
+			[]int{0},
+			[][3]float64{{50, 51, 52}, {80, 81, 82}},
+			Change, "Balance by leastconn with weights by trimtab",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := poolOf(seenPool(4, func(d *observation.Document) { d.Targets[0].Algorithm = test.algorithm }))
+			g := groupsOf(p.doc)[0]
+			play := playOf(p, g, 0.7, test.p99s...)
+			for _, k := range test.overloads {
+				play.Rows[k].Overloads = true
+			}
+			part := Part{InForce: p.inForce(g).choice(), Plays: []Play{play}}
+			if p.choose(g, &part); part.Verdict != test.want || !strings.HasPrefix(part.Says, test.says) {
+				t.Errorf("%s: %q, want %s: %q", part.Verdict, part.Says, test.want, test.says)
+			}
+		})
+	}
+}
+
+// Weights that no target knows are the configured capacities, which have a scale of
+// their own.
+func TestWeightsThatNobodyKnows(t *testing.T) {
+	p := poolOf(seenPool(4, func(d *observation.Document) {
+		d.Law = scorer.LawStatic
+		for i := range d.Backends {
+			d.Backends[i].Configured = 8
+		}
+		d.Backends[3].WeightNow = status.Unknown()
+	}))
+	for i := range p.servers {
+		if s := &p.servers[i]; s.weight != 1 || s.configured != 1 {
+			t.Errorf("%s: weight %v, configured %v, all are alike", s.name, s.weight, s.configured)
+		}
+	}
+}

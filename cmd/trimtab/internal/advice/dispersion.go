@@ -20,7 +20,7 @@ const (
 	settledSeconds = 120
 	// sameDispersion is a quotient of two measures that is noise; by counts that also
 	// has what waiting adds, sameByCounts.
-	sameDispersion = 1.4
+	sameDispersion = 1.6
 	sameByCounts   = 2
 	// telling is by what the dispersions of the most and the least varied demand must
 	// differ for the variation to be told by them.

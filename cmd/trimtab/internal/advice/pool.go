@@ -105,16 +105,7 @@ func known(n status.Number) float64 {
 // scale gives everything relative a mean of 1. Weights that nobody knows are the
 // configured capacities.
 func (p *pool) scale() {
-	for i := range p.servers {
-		if s := &p.servers[i]; p.learns || !(s.weight > 0) {
-			s.weight = s.configured
-		}
-	}
-	for _, of := range []func(*server) *float64{
-		func(s *server) *float64 { return &s.capacity },
-		func(s *server) *float64 { return &s.configured },
-		func(s *server) *float64 { return &s.weight },
-	} {
+	toMeanOne := func(of func(*server) *float64) {
 		sum := 0.0
 		for i := range p.servers {
 			sum += *of(&p.servers[i])
@@ -123,6 +114,14 @@ func (p *pool) scale() {
 			*of(&p.servers[i]) *= float64(len(p.servers)) / sum
 		}
 	}
+	toMeanOne(func(s *server) *float64 { return &s.capacity })
+	toMeanOne(func(s *server) *float64 { return &s.configured })
+	for i := range p.servers {
+		if s := &p.servers[i]; p.learns || !(s.weight > 0) {
+			s.weight = s.configured
+		}
+	}
+	toMeanOne(func(s *server) *float64 { return &s.weight })
 }
 
 // weightAt is a server's weight at a group's targets without trimtab's doing: relative,

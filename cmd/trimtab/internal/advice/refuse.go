@@ -44,6 +44,8 @@ func (p *pool) refuse(g group) *refusal {
 		return tooLittle("No server takes work.")
 	case len(p.servers) == 1:
 		return tooLittle("One server takes work: there is nothing to balance.")
+	case g.plane == observation.PlaneRedirect || g.plane == observation.PlaneDNS:
+		return &refusal{verdict: Unsimulated, says: "Clients are told by trimtab itself where to go: there is no proxy that could balance otherwise."}
 	case p.doc.Kind == scorer.KindConnections:
 		return p.held(g)
 	case math.IsNaN(p.response) && p.rate > 0:

@@ -56,6 +56,8 @@ func TestSaysWhatItDoesNotKnow(t *testing.T) {
 		{"connections by round robin", held(observation.PlaneHAProxy, scorer.RoundRobin), Unsimulated, "drift apart", "leastconn"},
 		{"connections by random", held(observation.PlaneHAProxy, scorer.Random), Unsimulated, "drift apart", "leastconn"},
 		{"connections of Envoy", held(observation.PlaneEnvoy, scorer.RoundRobin), Unsimulated, "not simulated", "least_request"},
+		{"told where to go over HTTP", held(observation.PlaneRedirect, scorer.Random), Unsimulated, "there is no proxy", ""},
+		{"told where to go over DNS", held(observation.PlaneDNS, scorer.Random), Unsimulated, "there is no proxy", ""},
 		{"connections of gRPC", held(observation.PlaneGRPC, scorer.RoundRobin), Unsimulated, "no other algorithm", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -12,14 +12,17 @@ import (
 func (p *pool) keepSays(play Play) string {
 	now := play.Rows[0]
 	says := "No change: " + now.words() + " fits"
+	if now.Overloads {
+		says = "No change: " + now.words() + " overloads a server by what was simulated, and nothing else is clearly better"
+	}
 	nearest := -1
 	for k := 1; k < len(play.Rows); k++ {
-		if r := play.Rows[k]; r.Gain != nil && (nearest < 0 || *r.Gain > *play.Rows[nearest].Gain) {
+		if r := play.Rows[k]; r.Gain != nil && !r.Overloads && (nearest < 0 || *r.Gain > *play.Rows[nearest].Gain) {
 			nearest = k
 		}
 	}
 	if nearest < 0 {
-		return says + ", and there is nothing else to tell it."
+		return says + "; of what else it can be told nothing is better."
 	}
 	best := play.Rows[nearest]
 	switch {

@@ -29,7 +29,7 @@ func (a Attached) Config() *Config {
 }
 
 func (a Attached) pool(name string) Pool {
-	p := Pool{Name: name, From: FromHAProxy}
+	p := Pool{Name: name, From: &From{Word: FromHAProxy}}
 	p.setDefaults()
 	p.Score.setDefaults()
 	p.Limits.setDefaults()

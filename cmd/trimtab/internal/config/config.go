@@ -9,9 +9,7 @@ import (
 
 // Config is a whole configuration file with every default filled in.
 //
-// A field's yaml tag is its key, oneof lists the values that it may have, and
-// later lists keys or values that are designed but not built yet, so that they
-// are refused as what they are and not as spelling mistakes.
+// A field's yaml tag is its key, and oneof lists the values that it may have.
 type Config struct {
 	Admin Admin  `yaml:"admin"`
 	State State  `yaml:"state,omitempty"`
@@ -44,7 +42,7 @@ type Pool struct {
 	// Backends lists the pool's members; From says where else to find them.
 	// Exactly one of the two is given.
 	Backends []Backend `yaml:"backends,omitempty"`
-	From     string    `yaml:"from,omitempty" oneof:"haproxy" later:"dns|file"`
+	From     *From     `yaml:"from,omitempty"`
 	// Load always has an entry for the proxy's own counts.
 	Load   []LoadSource `yaml:"load"`
 	Score  Score        `yaml:"score"`
@@ -60,7 +58,11 @@ type Pool struct {
 	// where no target can let real ones through for a moment.
 	Probe   Probe    `yaml:"probe"`
 	Targets []Target `yaml:"targets"`
-	_       struct{} `later:"shed|dns|file"`
+	// Scale asks for advice on how many backends are wanted; nil for none.
+	Scale *Scale `yaml:"scale,omitempty"`
+	// Shed asks long-lived connections to reconnect where backends hold unequal
+	// numbers of them; nil for only by order.
+	Shed *Shed `yaml:"shed,omitempty"`
 }
 
 // Probe is a health request.
@@ -72,9 +74,8 @@ type Probe struct {
 	TCP bool `yaml:"tcp"`
 }
 
-// Values of [Pool.From] and [Pool.OnExit].
+// Values of [Pool.OnExit].
 const (
-	FromHAProxy   = "haproxy"
 	OnExitKeep    = "keep"
 	OnExitRestore = "restore"
 )
@@ -118,7 +119,8 @@ type Target struct {
 	AgentCheck *AgentCheck `yaml:"agent_check,omitempty"`
 	Envoy      *Envoy      `yaml:"envoy,omitempty"`
 	GRPC       *GRPC       `yaml:"grpc,omitempty"`
-	_          struct{}    `later:"redirect|dns"`
+	Redirect   *Redirect   `yaml:"redirect,omitempty"`
+	DNS        *DNS        `yaml:"dns,omitempty"`
 }
 
 // HAProxy is a HAProxy reached over its runtime socket.
@@ -166,9 +168,12 @@ type AgentCheck struct {
 }
 
 // AllowPrefixes are the networks of Allow, which has been validated.
-func (a *AgentCheck) AllowPrefixes() []netip.Prefix {
+func (a *AgentCheck) AllowPrefixes() []netip.Prefix { return prefixes(a.Allow) }
+
+// prefixes are those of a list that can be read.
+func prefixes(list []string) []netip.Prefix {
 	var out []netip.Prefix
-	for _, text := range a.Allow {
+	for _, text := range list {
 		if prefix, err := parseNetwork(text); err == nil {
 			out = append(out, prefix)
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"maps"
 	"math"
 
@@ -12,26 +13,16 @@ import (
 // for "default", a 0 that the file asks for becomes what has its effect.
 func (p *Pool) Scorer() scorer.Config {
 	l := p.Limits
-	c := scorer.Config{
-		Name: p.Name, Kind: p.Kind, Law: p.Law, DryRun: !p.Apply, Trust: p.Trust,
+	return scorer.Config{
+		Name: p.Name, Kind: p.Kind, Law: p.Law, DryRun: !p.Apply, Trust: p.Trust, Scale: p.Scale.scorer(), Shed: p.Shed.scorer(),
 		Limits: scorer.Limits{
-			Floor: l.Floor, Ceiling: l.Ceiling, Step: l.Step, Deadband: l.Deadband,
-			StaleAfter: l.StaleAfter, SlowStart: l.SlowStart, MaxEjected: l.MaxEjected,
+			Floor: l.Floor, Ceiling: l.Ceiling, Step: l.Step, Deadband: cmp.Or(l.Deadband, math.SmallestNonzeroFloat64),
+			StaleAfter: l.StaleAfter, SlowStart: cmp.Or(l.SlowStart, -1), MaxEjected: cmp.Or(l.MaxEjected, -1),
 		},
 		Score: scorer.ScoreConfig{
 			Coefficients: maps.Clone(p.Score.Coefficients), Window: p.Score.Window,
 		},
 	}
-	if l.Deadband == 0 {
-		c.Limits.Deadband = math.SmallestNonzeroFloat64
-	}
-	if l.SlowStart == 0 {
-		c.Limits.SlowStart = -1
-	}
-	if l.MaxEjected == 0 {
-		c.Limits.MaxEjected = -1
-	}
-	return c
 }
 
 // ScorerBackends is the configured backends; nil when they are discovered.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
-	"slices"
 	"strconv"
 
 	"go.yaml.in/yaml/v4"
@@ -68,14 +67,16 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string, tag reflect
 
 func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, path string) {
 	s := schemaOf(v.Type())
+	if s.word != nil && n.Kind == yaml.ScalarNode && !isNull(n) {
+		d.decodeScalar(n, v.FieldByIndex(s.word.Index), path, s.word.Tag)
+		return
+	}
 	for key, value := range d.entries(n, path) {
 		keyPath := join(path, key.Value)
 		field, known := s.fields[key.Value]
 		switch {
 		case known:
 			d.decode(value, v.FieldByIndex(field.Index), keyPath, field.Tag)
-		case slices.Contains(s.later, key.Value):
-			d.refuse(key, keyPath, "remove it", "not supported by this version")
 		case s.rest != nil:
 			// A misspelt key shows by its value being no number.
 			d.decodeEntry(key, value, v.FieldByIndex(s.rest), path, didYouMean(key.Value, s.keys))

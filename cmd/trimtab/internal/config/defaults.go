@@ -37,6 +37,10 @@ func (p *Poll) setDefaults() { p.Period = time.Second }
 
 func (o *ORCALoad) setDefaults() { o.Period = time.Second }
 
+func (d *Lookup) setDefaults() { d.Period = 30 * time.Second }
+
+func (f *File) setDefaults() { f.Period = 30 * time.Second }
+
 func (x *XDS) setDefaults() {
 	x.ReportPeriod = 200 * time.Millisecond
 	x.MaxStreams = 10_000
@@ -75,6 +79,15 @@ func (p *Pool) complete() {
 		if poll := l.poll(); poll != nil && poll.Timeout == 0 {
 			poll.Timeout = poll.Period / 2
 		}
+		if l.Push != nil && l.Push.TTL == 0 {
+			l.Push.TTL = p.Limits.StaleAfter
+		}
+	}
+	if p.Shed != nil && p.Shed.Hook != nil && p.Shed.Hook.URL == "" && p.Shed.Hook.Path == "" {
+		p.Shed.Hook.Path = defaultShedPath
+	}
+	if f := p.From; f != nil && f.DNS != nil && f.DNS.Type == "" {
+		f.DNS.Type = typeOf(f.DNS.Name)
 	}
 	if !slices.ContainsFunc(p.Load, func(l LoadSource) bool { return l.Proxy != nil }) {
 		p.Load = append(p.Load, LoadSource{Proxy: &ProxyLoad{}})

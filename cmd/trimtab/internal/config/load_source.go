@@ -10,8 +10,8 @@ type LoadSource struct {
 	HTTP       *HTTPLoad       `yaml:"http,omitempty"`
 	Prometheus *PrometheusLoad `yaml:"prometheus,omitempty"`
 	ORCA       *ORCALoad       `yaml:"orca,omitempty"`
+	Push       *PushLoad       `yaml:"push,omitempty"`
 	Proxy      *ProxyLoad      `yaml:"proxy,omitempty"`
-	_          struct{}        `later:"push"`
 }
 
 // Poll is how load reports are fetched over HTTP. Exactly one of Path and URL
@@ -35,10 +35,9 @@ func (p Poll) Template() string {
 	return "http://{address}" + p.Path
 }
 
-// NeedsAddress is true when a backend without an address cannot be polled.
-func (p Poll) NeedsAddress() bool {
-	t := p.Template()
-	return strings.Contains(t, "{address}") || strings.Contains(t, "{host}")
+// NeedsAddress is true of a template that says nothing of a backend without an address.
+func NeedsAddress(template string) bool {
+	return strings.Contains(template, "{address}") || strings.Contains(template, "{host}")
 }
 
 // HTTPLoad is a JSON load report with ORCA's field names.
@@ -71,6 +70,17 @@ type ORCALoad struct {
 	// servers report no more often than every 30 s, whatever they are asked.
 	// Default 1 s.
 	Period time.Duration `yaml:"period"`
+}
+
+// PushLoad is load reports that backends send to POST /api/v1/reports.
+type PushLoad struct {
+	// TokenFile is the path of the file with the token that reports of this pool need.
+	// Empty: they need what any other change needs, admin.token_file or a loopback
+	// address. There is no key for the token itself, as configurations are shown.
+	TokenFile string `yaml:"token_file,omitempty"`
+	// TTL is for how long a report counts, from 2 s to limits.stale_after, which is the
+	// default.
+	TTL time.Duration `yaml:"ttl"`
 }
 
 // ProxyLoad is what the proxy counts. Over a socket it is always used, and an entry

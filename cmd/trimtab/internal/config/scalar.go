@@ -17,6 +17,8 @@ func (d *decoder) decodeScalar(n *yaml.Node, v reflect.Value, path string, tag r
 		d.refuse(n, path, "remove the key to take its default", "has no value")
 	case v.Type() == reflect.TypeFor[time.Duration]():
 		d.decodeDuration(n, v, path)
+	case v.Type() == reflect.TypeFor[PerSecond]():
+		d.decodePerSecond(n, v, path)
 	case v.Kind() == reflect.Float64:
 		d.decodeNumber(n, v, path)
 	case v.Kind() == reflect.Int:
@@ -129,19 +131,14 @@ func (d *decoder) decodeBool(n *yaml.Node, v reflect.Value, path string) {
 }
 
 func (d *decoder) decodeString(n *yaml.Node, v reflect.Value, path string, tag reflect.StructTag) {
-	allowed, later := alternatives(tag.Get("oneof")), alternatives(tag.Get("later"))
+	oneOf, bound := tag.Lookup("oneof")
+	allowed := strings.Split(oneOf, "|")
 	switch {
-	case n.Kind == yaml.MappingNode && len(n.Content) > 0 && slices.Contains(later, n.Content[0].Value):
-		// from: {dns: …} is how a later value will be given its settings.
-		d.refuse(n.Content[0], path, "use "+strings.Join(allowed, " or "),
-			"%s is not supported by this version", n.Content[0].Value)
 	case n.Kind != yaml.ScalarNode:
 		d.refuse(n, path, "", "is %s, want text", describe(n))
 	case n.Tag == "!!bool":
 		d.refuse(n, path, `write "`+n.Value+`"`, "is %s, want text", n.Value)
-	case slices.Contains(later, n.Value):
-		d.refuse(n, path, "use "+strings.Join(allowed, " or "), "%s is not supported by this version", n.Value)
-	case len(allowed) > 0 && !slices.Contains(allowed, n.Value):
+	case bound && !slices.Contains(allowed, n.Value):
 		d.refuse(n, path, didYouMean(n.Value, allowed), "unknown value %q", n.Value)
 	default:
 		v.SetString(n.Value)

@@ -9,8 +9,8 @@ import (
 type schema struct {
 	fields map[string]reflect.StructField // index paths lead through inlined structs
 	keys   []string                       // in the order of declaration
-	later  []string                       // designed, not built yet
 	rest   []int                          // the inlined map that takes all other keys
+	word   *reflect.StructField           // what a text in place of the mapping sets
 }
 
 func schemaOf(t reflect.Type) schema {
@@ -24,24 +24,18 @@ func (s *schema) add(t reflect.Type, prefix []int) {
 		f := t.Field(i)
 		index := append(append([]int(nil), prefix...), i)
 		key, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if f.Tag.Get("word") != "" {
+			s.word = &f
+		}
 		switch {
-		case f.Name == "_":
-			s.later = append(s.later, alternatives(f.Tag.Get("later"))...)
 		case options == "inline" && f.Type.Kind() == reflect.Map:
 			s.rest = index
 		case options == "inline":
 			s.add(f.Type, index)
-		case key != "":
+		case key != "" && key != "-":
 			f.Index = index
 			s.fields[key] = f
 			s.keys = append(s.keys, key)
 		}
 	}
-}
-
-func alternatives(tag string) []string {
-	if tag == "" {
-		return nil
-	}
-	return strings.Split(tag, "|")
 }

@@ -101,3 +101,24 @@ func (v *validator) address(path, value string, listen bool) {
 		v.fail(path, "1 to 65535", "%q is not a port", port)
 	}
 }
+
+// listen checks a required address to listen on.
+func (v *validator) listen(path, value, hint string) {
+	switch {
+	case !v.usable(path):
+	case value == "":
+		v.fail(path, hint, "is required")
+	default:
+		v.address(path, value, true)
+	}
+}
+
+// networks checks a list of networks and addresses.
+func (v *validator) networks(path string, list []string) {
+	for i, text := range list {
+		at := path + "[" + strconv.Itoa(i) + "]"
+		if _, err := parseNetwork(text); err != nil && v.usable(at) {
+			v.fail(at, "write 10.0.0.0/8 or an address", "%q is not a network", text)
+		}
+	}
+}

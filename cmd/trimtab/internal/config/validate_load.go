@@ -30,6 +30,9 @@ func (v *validator) load(path string, p *Pool) {
 			v.unique(seen, at+".proxy", "load", "proxy")
 			v.statsPage(at+".proxy", l.Proxy)
 			v.forwarded(at+".proxy.orca", l.Proxy, p)
+		case given[0] == "push":
+			v.unique(seen, at+".push", "load", "push")
+			v.push(at+".push", l.Push, p)
 		case given[0] == "orca":
 			v.unique(seen, at+".orca", "load", "orca")
 			v.orca(at+".orca", l.ORCA, p)
@@ -42,7 +45,7 @@ func (v *validator) load(path string, p *Pool) {
 	v.addresses(path, p)
 }
 
-func loadKinds() []string { return []string{"http", "prometheus", "orca", "proxy"} }
+func loadKinds() []string { return []string{"http", "prometheus", "orca", "push", "proxy"} }
 
 func (v *validator) orca(path string, l *ORCALoad, p *Pool) {
 	if l == nil || !v.usable(path) {
@@ -52,6 +55,19 @@ func (v *validator) orca(path string, l *ORCALoad, p *Pool) {
 		v.fail(path+".port", "", "must be 1 to 65535, is %d", l.Port)
 	}
 	v.period(path+".period", l.Period, p)
+}
+
+func (v *validator) push(path string, l *PushLoad, p *Pool) {
+	if l == nil || !v.usable(path) {
+		return
+	}
+	v.absolute(path+".token_file", l.TokenFile)
+	if at := path + ".ttl"; v.given(at) && v.usable(at) && p.Limits.StaleAfter >= minStaleAfter {
+		if l.TTL < minStaleAfter || l.TTL > p.Limits.StaleAfter {
+			v.fail(at, "leave it out for limits.stale_after", "must be %s to limits.stale_after %s, when no report counts any more, is %s",
+				minStaleAfter, p.Limits.StaleAfter, l.TTL)
+		}
+	}
 }
 
 func (v *validator) statsPage(path string, l *ProxyLoad) {
@@ -144,7 +160,7 @@ func (v *validator) metrics(path string, l *PrometheusLoad) {
 func (v *validator) addresses(path string, p *Pool) {
 	i := slices.IndexFunc(p.Load, func(l LoadSource) bool {
 		poll := l.poll()
-		return l.ORCA != nil || poll != nil && poll.NeedsAddress()
+		return l.ORCA != nil || poll != nil && NeedsAddress(poll.Template())
 	})
 	if i < 0 {
 		return
@@ -178,22 +194,31 @@ func (v *validator) template(path string, l Poll) {
 	if hasPath {
 		key = path + ".path"
 	}
-	for _, placeholder := range placeholderForm.FindAllString(l.Template(), -1) {
+	v.placeholders(key, l.Template(), "http://{address}/load")
+}
+
+// placeholders checks a URL with a place for what differs from backend to backend,
+// and says whether it is fine.
+func (v *validator) placeholders(key, template, example string) bool {
+	for _, placeholder := range placeholderForm.FindAllString(template, -1) {
 		switch placeholder {
 		case "{address}", "{host}", "{name}":
 		default:
 			v.fail(key, didYouMean(strings.Trim(placeholder, "{}"), []string{"address", "host", "name"}),
 				"unknown placeholder %s", placeholder)
-			return
+			return false
 		}
 	}
-	u, err := url.Parse(strings.NewReplacer("{address}", "h:1", "{host}", "h", "{name}", "n").Replace(l.Template()))
+	u, err := url.Parse(strings.NewReplacer("{address}", "h:1", "{host}", "h", "{name}", "n").Replace(template))
 	switch {
 	case err != nil:
 		v.fail(key, "", "is not a URL: %v", err)
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		v.fail(key, "write http://{address}/load", "must be an http or https URL, is %q", l.Template())
-	case !strings.Contains(l.Template(), "{"):
+		v.fail(key, "write "+example, "must be an http or https URL, is %q", template)
+	case !strings.Contains(template, "{"):
 		v.fail(key, "put {address}, {host} or {name} where backends differ", "every backend would be asked at the same URL")
+	default:
+		return true
 	}
+	return false
 }

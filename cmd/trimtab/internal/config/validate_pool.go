@@ -14,11 +14,15 @@ const minStaleAfter = 2 * time.Second
 func (v *validator) pool(path string, p *Pool, steered map[string]string) {
 	v.name(path+".name", p.Name)
 	v.backends(path, p)
+	v.from(path+".from", p)
 	v.load(path, p)
+	v.scale(path+".scale", p.Scale)
+	v.shed(path, p)
 	v.score(path+".score", p.Score)
 	v.limits(path+".limits", p.Limits)
 	v.targets(path, p, steered)
 	v.endpoints(path, p)
+	v.placedAt(path, p)
 	if at := path + ".probe.path"; v.usable(at) && !strings.HasPrefix(p.Probe.Path, "/") {
 		v.fail(at, "write /health", "must begin with /, is %q", p.Probe.Path)
 	}
@@ -104,7 +108,7 @@ func (v *validator) targets(path string, p *Pool, steered map[string]string) {
 	for i, t := range p.Targets {
 		at := list + "[" + strconv.Itoa(i) + "]"
 		h := t.HAProxy
-		kinds := []string{"haproxy", "agent_check", "envoy", "grpc"}
+		kinds := []string{"haproxy", "agent_check", "envoy", "grpc", "redirect", "dns"}
 		given := slices.DeleteFunc(slices.Clone(kinds), func(key string) bool { return !v.given(at + "." + key) })
 		switch {
 		case len(given) == 0:
@@ -121,6 +125,12 @@ func (v *validator) targets(path string, p *Pool, steered map[string]string) {
 			continue
 		case t.GRPC != nil:
 			v.grpc(at+".grpc", p, t.GRPC, steered)
+			continue
+		case t.Redirect != nil:
+			v.redirect(at+".redirect", t.Redirect, steered)
+			continue
+		case t.DNS != nil:
+			v.dns(at+".dns", t.DNS, steered)
 			continue
 		case h == nil:
 			continue // reported as no target
@@ -157,22 +167,11 @@ func (v *validator) agentCheck(path string, p *Pool, a *AgentCheck, steered map[
 	if !v.usable(path) {
 		return
 	}
-	switch listen := path + ".listen"; {
-	case !v.usable(listen):
-	case a.Listen == "":
-		v.fail(listen, "where HAProxy's agent-checks connect, such as 10.0.0.9:9901", "is required")
-	default:
-		v.address(listen, a.Listen, true)
-	}
+	v.listen(path+".listen", a.Listen, "where HAProxy's agent-checks connect, such as 10.0.0.9:9901")
 	if v.given(path + ".pool") {
 		v.name(path+".pool", a.Pool)
 	}
-	for i, text := range a.Allow {
-		at := path + ".allow[" + strconv.Itoa(i) + "]"
-		if _, err := parseNetwork(text); err != nil && v.usable(at) {
-			v.fail(at, "write 10.0.0.0/8 or an address", "%q is not a network", text)
-		}
-	}
+	v.networks(path+".allow", a.Allow)
 	if at := path + ".initial_weight"; v.usable(at) && (a.InitialWeight < 1 || a.InitialWeight > 256) {
 		v.fail(at, "the weight in HAProxy's server lines; write 100 there and here",
 			"is required, 1 to 256, as an agent's answer is a percentage of it")
@@ -182,8 +181,8 @@ func (v *validator) agentCheck(path string, p *Pool, a *AgentCheck, steered map[
 			v.fail(at, "", "must be 1 to 256, is %d", weight)
 		}
 	}
-	if len(p.Backends) == 0 && v.usable(path[:strings.LastIndex(path, ".targets")]+".backends") {
-		v.fail(path, "list them under backends, by HAProxy's server names", "an agent cannot see a pool's backends")
+	if len(p.Backends) == 0 && !p.Discovered() && v.usable(path[:strings.LastIndex(path, ".targets")]+".backends") {
+		v.fail(path, "list them under backends, by HAProxy's server names, or write from: {dns: …} or {file: …}", "an agent cannot see a pool's backends")
 	}
 	pool := path[:strings.LastIndex(path, ".targets")]
 	for i, b := range p.Backends {

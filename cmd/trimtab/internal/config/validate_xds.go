@@ -14,13 +14,7 @@ func (v *validator) xds(path string, x *XDS) {
 	if x == nil || !v.usable(path) {
 		return
 	}
-	switch listen := path + ".listen"; {
-	case !v.usable(listen):
-	case x.Listen == "":
-		v.fail(listen, "where Envoys and gRPC clients connect, such as 10.0.0.9:18000", "is required")
-	default:
-		v.address(listen, x.Listen, true)
-	}
+	v.listen(path+".listen", x.Listen, "where Envoys and gRPC clients connect, such as 10.0.0.9:18000")
 	if at := path + ".report_period"; v.usable(at) && (x.ReportPeriod < 20*time.Millisecond || x.ReportPeriod > 10*time.Second) {
 		v.fail(at, "default 200ms", "must be 20ms to 10s, is %s", x.ReportPeriod)
 	}
@@ -41,12 +35,7 @@ func (v *validator) xds(path string, x *XDS) {
 }
 
 func (v *validator) tls(path string, t *TLS) {
-	for key, file := range map[string]string{"cert": t.Cert, "key": t.Key} {
-		if at := path + "." + key; file == "" && v.usable(at) {
-			v.fail(at, "the path of a PEM file", "is required")
-		}
-		v.absolute(path+"."+key, file)
-	}
+	v.keyPair(path, &KeyPair{t.Cert, t.Key})
 	v.absolute(path+".client_ca", t.ClientCA)
 	if at := path + ".clients"; len(t.Clients) > 0 && t.ClientCA == "" && v.usable(at) && v.usable(path+".client_ca") {
 		v.fail(at, "name client_ca, too", "cannot be checked without client certificates")
@@ -115,10 +104,7 @@ func (v *validator) endpoints(pool string, p *Pool) {
 	if !slices.ContainsFunc(p.Targets, func(t Target) bool { return t.Envoy != nil || t.GRPC != nil }) {
 		return
 	}
-	steersHAProxy := slices.ContainsFunc(p.Targets, func(t Target) bool { return t.HAProxy != nil })
-	if p.From == FromHAProxy && !steersHAProxy && v.usable(pool+".from") {
-		v.fail(pool+".from", "list backends, or add a haproxy target", "there is no HAProxy among the targets to take them from")
-	}
+	steersHAProxy := p.steersHAProxy()
 	for i, b := range p.Backends {
 		at := pool + ".backends[" + strconv.Itoa(i) + "]"
 		switch {

@@ -24,3 +24,16 @@ pools:
 		t.Errorf("two pools of one name: %v", err)
 	}
 }
+
+func TestAMissingHAProxyIsSaidOnce(t *testing.T) {
+	const text = `xds: {listen: "127.0.0.1:18000"}
+pools:
+  - name: a
+    from: haproxy
+    targets: [envoy: {}, redirect: {listen: "127.0.0.1:8090"}]
+`
+	_, err := Parse("test.yaml", []byte(text))
+	if err == nil || strings.Count(err.Error(), "there is no HAProxy among the targets") != 1 {
+		t.Errorf("error %v, want one that says it once", err)
+	}
+}

@@ -116,8 +116,9 @@ func (d *Daemon) Addr() string { return d.listener.Addr().String() }
 func (d *Daemon) Run(ctx context.Context) error {
 	handler, err := web.New(web.Options{
 		Snapshots: d.fleet.Snapshots, Polls: d.fleet.Polls,
-		Proxies: d.fleet.Proxies, Listeners: d.fleet.Listeners, XDS: d.xdsClients(),
-		Command: d.command, Record: d.record, Observe: d.observe, Events: d.events.Since,
+		Proxies: d.fleet.Proxies, Listeners: d.fleet.Listeners, Assignments: d.fleet.Assignments, XDS: d.xdsClients(),
+		Push: d.fleet.Push, Webhooks: d.fleet.Webhooks,
+		Command: d.command, EstimateShed: d.estimateShed, Record: d.record, Observe: d.observe, Events: d.events.Since,
 		Reload: d.Reload, ConfigState: func() web.ConfigState { return *d.state.Load() },
 		Version: d.options.Version, Logger: d.options.Logger, TokenFile: d.admin.TokenFile,
 	})
@@ -167,6 +168,12 @@ func (d *Daemon) Run(ctx context.Context) error {
 func (d *Daemon) command(ctx context.Context, pool string, c tuner.Command) (warning string, err error) {
 	warning, err = d.fleet.Command(ctx, pool, c)
 	return warning, blame(err)
+}
+
+// estimateShed is the admin server's, too.
+func (d *Daemon) estimateShed(ctx context.Context, pool string) (scorer.ShedEstimate, error) {
+	e, err := d.fleet.EstimateShed(ctx, pool)
+	return e, blame(err)
 }
 
 // record is the admin server's, too.

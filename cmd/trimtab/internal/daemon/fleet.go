@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/netip"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -12,6 +11,7 @@ import (
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/state"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/web"
+	"github.com/trimtab-lb/trimtab/haproxy/agentcheck"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
 	"github.com/trimtab-lb/trimtab/xds"
 )
@@ -19,18 +19,18 @@ import (
 // Fleet is everything that runs for one configuration. One goroutine calls
 // Prepare, Swap and Close; Snapshots and Polls are safe for any.
 type Fleet struct {
-	options Options
-	log     *slog.Logger
-	proxies map[proxyKey]*proxy
-	agents  map[string]*agents // by what they listen on
-	pools   atomic.Pointer[[]*pool]
-	shared  atomic.Pointer[shared]
+	options  Options
+	log      *slog.Logger
+	proxies  map[proxyKey]*proxy
+	gateways gateways
+	pools    atomic.Pointer[[]*pool]
+	shared   atomic.Pointer[shared]
 }
 
 // shared is what serves several pools, for whoever wants to look at it.
 type shared struct {
 	proxies []*proxy
-	agents  []*agents
+	agents  []*agentcheck.Server
 }
 
 func (f *Fleet) share() {
@@ -38,8 +38,8 @@ func (f *Fleet) share() {
 	for _, p := range f.proxies {
 		s.proxies = append(s.proxies, p)
 	}
-	for _, a := range f.agents {
-		s.agents = append(s.agents, a)
+	for _, a := range f.gateways.agents {
+		s.agents = append(s.agents, a.server)
 	}
 	f.shared.Store(s)
 }
@@ -57,7 +57,7 @@ type Options struct {
 
 // NewFleet returns a fleet that runs nothing.
 func NewFleet(o Options) *Fleet {
-	f := &Fleet{options: o, log: o.Logger, proxies: map[proxyKey]*proxy{}, agents: map[string]*agents{}}
+	f := &Fleet{options: o, log: o.Logger, proxies: map[proxyKey]*proxy{}, gateways: newGateways()}
 	f.pools.Store(&[]*pool{})
 	f.share()
 	return f
@@ -65,20 +65,19 @@ func NewFleet(o Options) *Fleet {
 
 // Change is a configuration that is ready to run.
 type Change struct {
-	proxies map[proxyKey]*proxy
-	agents  map[string]*agents
-	served  []*xds.Target
-	allow   map[string][]netip.Prefix // who may ask, by listener
-	pools   []*pool
-	kept    map[*pool]bool
+	proxies  map[proxyKey]*proxy
+	gateways gateways
+	served   []*xds.Target
+	pools    []*pool
+	kept     map[*pool]bool
 }
 
 // Prepare builds all that a configuration needs and touches nothing that runs.
 func (f *Fleet) Prepare(c *config.Config) (_ *Change, err error) {
-	change := &Change{proxies: map[proxyKey]*proxy{}, agents: map[string]*agents{}, allow: map[string][]netip.Prefix{}, kept: map[*pool]bool{}}
+	change := &Change{proxies: map[proxyKey]*proxy{}, gateways: newGateways(), kept: map[*pool]bool{}}
 	defer func() {
 		if err != nil {
-			change.drop(f)
+			change.gateways.drop(f.gateways)
 		}
 	}()
 	running := map[string]*pool{}
@@ -114,41 +113,20 @@ func (f *Fleet) Prepare(c *config.Config) (_ *Change, err error) {
 
 // need sees to what a target shares with others.
 func (c *Change) need(t config.Target, f *Fleet) (err error) {
-	switch {
-	case t.HAProxy != nil:
-		k := keyOf(t.HAProxy)
-		if c.proxies[k] == nil {
-			c.proxies[k] = f.proxies[k]
-		}
-		if c.proxies[k] == nil {
-			c.proxies[k], err = newProxy(k, f.log)
-		}
-		if err != nil {
-			delete(c.proxies, k)
-		}
-	case t.AgentCheck != nil:
-		k := t.AgentCheck.Listen
-		c.allow[k] = t.AgentCheck.AllowPrefixes()
-		if c.agents[k] == nil {
-			c.agents[k] = f.agents[k]
-		}
-		if c.agents[k] == nil {
-			c.agents[k], err = newAgents(t.AgentCheck, f.log)
-		}
-		if err != nil {
-			delete(c.agents, k)
-		}
+	if t.HAProxy == nil {
+		return c.gateways.need(t, f.gateways, f.log)
+	}
+	k := keyOf(t.HAProxy)
+	if c.proxies[k] == nil {
+		c.proxies[k] = f.proxies[k]
+	}
+	if c.proxies[k] == nil {
+		c.proxies[k], err = newProxy(k, f.log)
+	}
+	if err != nil {
+		delete(c.proxies, k)
 	}
 	return err
-}
-
-// drop gives back what was opened for a change that is not made.
-func (c *Change) drop(f *Fleet) {
-	for k, a := range c.agents {
-		if f.agents[k] != a {
-			a.stop()
-		}
-	}
 }
 
 // Swap puts a change in force. Pools that are gone are stopped, and their
@@ -185,19 +163,8 @@ func (f *Fleet) Swap(ctx context.Context, change *Change) {
 			p.start()
 		}
 	}
-	for k, a := range f.agents {
-		if change.agents[k] == nil {
-			a.stop()
-		}
-	}
-	for k, a := range change.agents {
-		if f.agents[k] == nil {
-			a.start()
-		} else if err := a.Allow(change.allow[k]); err != nil {
-			f.log.Error("who may ask for agent-checks stays as it was", "error", err)
-		}
-	}
-	f.proxies, f.agents = change.proxies, change.agents
+	f.gateways.swap(change.gateways)
+	f.proxies, f.gateways = change.proxies, change.gateways
 	f.share()
 	if f.options.XDS != nil {
 		if err := f.options.XDS.Serve(change.served); err != nil {
@@ -222,10 +189,8 @@ func (f *Fleet) Close(ctx context.Context) {
 	for _, p := range f.proxies {
 		p.stop()
 	}
-	for _, a := range f.agents {
-		a.stop()
-	}
-	f.proxies, f.agents = map[proxyKey]*proxy{}, map[string]*agents{}
+	f.gateways.swap(newGateways())
+	f.proxies, f.gateways = map[proxyKey]*proxy{}, newGateways()
 	f.share()
 	f.pools.Store(&[]*pool{})
 }
@@ -268,7 +233,7 @@ func (f *Fleet) Proxies() []web.Proxy {
 func (f *Fleet) Listeners() []web.Listener {
 	var out []web.Listener
 	for _, a := range f.shared.Load().agents {
-		out = append(out, web.Listener{Name: a.Server.Name(), Stats: a.Stats()})
+		out = append(out, web.Listener{Name: a.Name(), Stats: a.Stats()})
 	}
 	return out
 }

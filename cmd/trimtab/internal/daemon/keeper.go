@@ -78,11 +78,19 @@ func (k *keeper) remember(m scorer.Memory, served map[string]xds.Memory) {
 // errNotKept is an order's in force that the next trimtab will not know.
 var errNotKept = errors.New("in force, but not kept over a restart of trimtab: state.path is not configured, or cannot be read")
 
-// order saves the orders before it returns.
-func (k *keeper) order(o scorer.Orders) error {
+// take takes the orders in force, and has them saved soon; it returns at once.
+func (k *keeper) take(o scorer.Orders) {
 	k.mu.Lock()
 	k.file.Orders = o
 	k.mu.Unlock()
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// sync saves the orders that were taken before it returns.
+func (k *keeper) sync() error {
 	if k.store == nil {
 		return errNotKept
 	}

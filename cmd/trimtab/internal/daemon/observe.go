@@ -25,7 +25,10 @@ func (f *Fleet) Observe(ctx context.Context, name string) (observation.Document,
 }
 
 // watchStep is the tuner's [tuner.Options.OnStep].
-func (p *pool) watchStep(s *tuner.Snapshot) { p.watch.Take(&s.Plan) }
+func (p *pool) watchStep(s *tuner.Snapshot) {
+	p.watch.Take(&s.Plan)
+	p.scale.take(&s.Plan)
+}
 
 func configured(c *config.Pool) observation.Configured {
 	out := observation.Configured{Law: c.Law, Trust: c.Trust, Apply: c.Apply}
@@ -50,6 +53,10 @@ func planeOf(t config.Target) observation.Target {
 			Plane: observation.PlaneEnvoy, Cluster: t.Envoy.Cluster,
 			Bias: status.Number(t.Envoy.Bias), Served: t.Envoy.Listener != nil,
 		}
+	case t.Redirect != nil:
+		return observation.Target{Plane: observation.PlaneRedirect, Bias: none}
+	case t.DNS != nil:
+		return observation.Target{Plane: observation.PlaneDNS, Bias: none}
 	default:
 		return observation.Target{Plane: observation.PlaneGRPC, Bias: none}
 	}

@@ -46,7 +46,7 @@ func (p *pool) command(ctx context.Context, c tuner.Command) (warning string, er
 		return "", fmt.Errorf("pool %s: %w", p.config.Name, err)
 	}
 	var warnings []string
-	if err := p.keeper.order(orders); err != nil {
+	if err := p.keeper.sync(); err != nil {
 		warnings = append(warnings, err.Error())
 	}
 	dry := !p.config.Apply
@@ -56,5 +56,13 @@ func (p *pool) command(ctx context.Context, c tuner.Command) (warning string, er
 	if dry && c.Verb != tuner.SetDry {
 		warnings = append(warnings, "nothing is carried out: the pool is in dry-run")
 	}
-	return strings.Join(warnings, "; "), nil
+	if c.Verb == tuner.Rebalance || c.Verb == tuner.Drain && c.Over > 0 {
+		warnings = append(warnings, p.hands.helpless())
+	}
+	return sentences(warnings...), nil
+}
+
+// sentences joins those that there are.
+func sentences(all ...string) string {
+	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), "; ")
 }

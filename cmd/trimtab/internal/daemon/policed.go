@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/commandline"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
 	"github.com/trimtab-lb/trimtab/haproxy"
 	"github.com/trimtab-lb/trimtab/scorer"
@@ -20,13 +21,9 @@ type policed struct {
 func (p policed) Apply(ctx context.Context, plan scorer.Plan) (scorer.InForce, error) {
 	out, err := p.Backend.Apply(ctx, plan)
 	if out.Algorithm != scorer.AlgorithmUnknown && out.Algorithm != config.Algorithm(p.config.Policy) {
-		file := p.config.ConfigFile
-		if file == "" {
-			file = "/etc/haproxy/haproxy.cfg"
-		}
-		out.Warnings = append(out.Warnings, fmt.Sprintf(
-			"backend %s balances by %s and policy asks for %s: trimtab haproxy policy --config-file %s --backend %s '%s' --reload",
-			p.config.Backend, out.Algorithm, p.config.Policy, file, p.config.Backend, p.config.Policy))
+		out.Warnings = append(out.Warnings, fmt.Sprintf("backend %s balances by %s and policy asks for %s: %s",
+			p.config.Backend, out.Algorithm, p.config.Policy,
+			commandline.Policy(p.config.ConfigFile, p.config.MasterSocket, p.config.Backend, p.config.Policy)))
 	}
 	return out, err
 }

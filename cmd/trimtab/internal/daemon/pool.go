@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
@@ -26,13 +27,23 @@ const restoreTimeout = 2 * time.Second
 
 // pool is one pool that runs, or is ready to.
 type pool struct {
-	config  config.Pool
-	options tuner.Options
-	tuner   *tuner.Tuner // once it is started
-	keeper  *keeper
-	watch   observation.Watch
-	page    *haproxy.StatsPage // nil without one
-	served  []*xds.Target
+	config   config.Pool
+	options  tuner.Options
+	tuner    *tuner.Tuner // once it is started
+	keeper   *keeper
+	watch    observation.Watch
+	page     *haproxy.StatsPage // nil without one
+	served   []*xds.Target
+	assigned assigned
+	// discovery is nil where the configuration or the proxies say who is in the pool.
+	discovery discovery
+	// push takes pushed reports by pushToken, a file; nil and "" without. pushFailed is
+	// that the file could not be read the last time.
+	push       *source.Push
+	pushToken  string
+	pushFailed atomic.Bool
+	scale      *scaleWatch // nil without scale advice
+	hands      *hands
 	// restores put weights back, closes end what targets have put up.
 	restores []func(context.Context) error
 	closes   []func()
@@ -61,11 +72,18 @@ func newPool(c config.Pool, change *Change, o Options) (*pool, error) {
 		return nil, err
 	}
 	p := &pool{config: c, log: log, done: make(chan struct{}), keeper: newKeeper(o.Store, log, c.Name)}
-	p.options = tuner.Options{Name: c.Name, Pool: model, Logger: log, OnEvent: o.OnEvent, OnMemory: p.remember, OnStep: p.watchStep, Prober: prober{c.Probe}}
+	p.scale = newScaleWatch(c, o)
+	if p.hands, err = newHands(c); err != nil {
+		return nil, fmt.Errorf("pool %s: %w", c.Name, err)
+	}
+	p.options = tuner.Options{Name: c.Name, Pool: model, Logger: log, Hands: p.hands, OnEvent: o.OnEvent, OnOrders: p.keeper.take, OnMemory: p.remember, OnStep: p.watchStep, Prober: prober{c.Probe}}
 	if o.Store == nil {
 		p.options.MemoryEvery = -1 // a successor in this process is told at the end
 	}
-	who := &members{log: log, configured: c.ScorerBackends()}
+	if p.discovery, err = newDiscovery(c, log); err != nil {
+		return nil, fmt.Errorf("pool %s: %w", c.Name, err)
+	}
+	who := &members{log: log, configured: c.ScorerBackends(), discovery: p.discovery}
 	if p.page, err = newPage(c, log); err != nil {
 		return nil, fmt.Errorf("pool %s: %w", c.Name, err)
 	}
@@ -76,9 +94,13 @@ func newPool(c config.Pool, change *Change, o Options) (*pool, error) {
 	for _, t := range c.Targets {
 		switch {
 		case t.AgentCheck != nil:
-			err = p.addAgents(t.AgentCheck, change.agents[t.AgentCheck.Listen])
+			err = p.addAgents(t.AgentCheck, change.gateways.agents[t.AgentCheck.Listen].server)
 		case t.HAProxy != nil:
 			p.addProxy(t.HAProxy, change.proxies[keyOf(t.HAProxy)], who)
+		case t.Redirect != nil:
+			err = p.addRedirect(t.Redirect, change.gateways.redirects[t.Redirect.Listen].server, who)
+		case t.DNS != nil:
+			err = p.addZone(t.DNS, change.gateways.zones[t.DNS.Listen].server, who)
 		default:
 			err = p.addServed(t, o.XDS, who)
 		}
@@ -89,12 +111,15 @@ func newPool(c config.Pool, change *Change, o Options) (*pool, error) {
 	if len(p.served) > 0 {
 		p.options.Sources = append(p.options.Sources, tuner.NamedSource{Name: o.XDS.Name(), Source: o.XDS.Reports(c.Name)})
 	}
-	if p.loads, err = newLoads(c, log); err != nil {
+	if p.loads, err = p.newLoads(c, log); err != nil {
 		return nil, fmt.Errorf("pool %s: %w", c.Name, err)
 	}
 	for _, l := range p.loads {
 		who.followers = append(who.followers, l.SetBackends)
 		p.options.Sources = append(p.options.Sources, tuner.NamedSource{Name: l.Origin(), Source: l})
+	}
+	if p.hands.hook != nil {
+		who.followers = append(who.followers, p.hands.hook.SetBackends)
 	}
 	p.options.Discoverers = []tuner.NamedDiscoverer{{Name: "members", Discoverer: who}}
 	return p, nil
@@ -102,17 +127,34 @@ func newPool(c config.Pool, change *Change, o Options) (*pool, error) {
 
 func (p *pool) addProxy(c *config.HAProxy, proxy *proxy, who *members) {
 	backend := proxy.Backend(c.Backend)
+	name := p.nameOf(proxy, backend)
 	p.restores = append(p.restores, backend.Restore)
+	p.hands.closers[name] = backend.Closer()
 	target := tuner.Target(backend)
 	if c.Policy != "" {
 		target = policed{backend, c}
 	}
-	p.options.Targets = append(p.options.Targets, tuner.NamedTarget{Name: proxy.Name(), Target: target})
-	p.options.Sources = append(p.options.Sources, tuner.NamedSource{Name: proxy.Name(), Source: backend.Reports()})
+	p.options.Targets = append(p.options.Targets, tuner.NamedTarget{Name: name, Target: target})
+	p.options.Sources = append(p.options.Sources, tuner.NamedSource{Name: name, Source: backend.Reports()})
 	who.proxies = append(who.proxies, backend.Members())
 }
 
-func (p *pool) addAgents(c *config.AgentCheck, server *agents) error {
+// nameOf is how people know a target: the proxy's name, which they look for, as long as
+// the pool is one backend of it.
+func (p *pool) nameOf(proxy *proxy, backend *haproxy.Backend) string {
+	same := 0
+	for _, t := range p.config.Targets {
+		if t.HAProxy != nil && t.HAProxy.Socket == proxy.socket {
+			same++
+		}
+	}
+	if same > 1 {
+		return backend.Origin()
+	}
+	return proxy.Name()
+}
+
+func (p *pool) addAgents(c *config.AgentCheck, server *agentcheck.Server) error {
 	options := agentcheck.TargetOptions{
 		InitialWeight: c.InitialWeight, InitialWeights: c.InitialWeights,
 		Drain: agentcheck.Drain(c.Drain), Algorithm: config.Algorithm(c.Algorithm),
@@ -157,7 +199,7 @@ func newPage(c config.Pool, log *slog.Logger) (*haproxy.StatsPage, error) {
 	return haproxy.NewStatsPage(options)
 }
 
-func newLoads(c config.Pool, log *slog.Logger) ([]load, error) {
+func (p *pool) newLoads(c config.Pool, log *slog.Logger) ([]load, error) {
 	var out []load
 	for _, l := range c.Load {
 		var one load
@@ -173,6 +215,12 @@ func newLoads(c config.Pool, log *slog.Logger) ([]load, error) {
 			one, err = source.NewPrometheus(options, l.Prometheus.Metrics())
 		case l.ORCA != nil:
 			one, err = source.NewORCA(source.ORCAOptions{Port: l.ORCA.Port, Period: l.ORCA.Period, Logger: log})
+		case l.Push != nil:
+			p.push = source.NewPush(source.PushOptions{TTL: l.Push.TTL, Logger: log})
+			p.pushToken, one = l.Push.TokenFile, p.push
+			if p.pushToken != "" {
+				_, err = token.Read(p.pushToken)
+			}
 		default:
 			continue // the proxy's own counts come with the target
 		}
@@ -204,8 +252,12 @@ func (p *pool) start(before *pool) {
 		if p.page != nil {
 			group.Go(func() { p.page.Run(ctx) })
 		}
+		if p.scale != nil && p.scale.hook != nil {
+			group.Go(func() { p.scale.hook.Run(ctx) })
+		}
 		p.tuner.Run(ctx)
 		group.Wait()
+		p.hands.end()
 	}()
 }
 
@@ -255,13 +307,16 @@ func (p *pool) polls() []web.Polls {
 }
 
 // snapshot is the tuner's newest, which has the pool's name even before the
-// first step.
+// first step, with how backends are discovered.
 func (p *pool) snapshot() *tuner.Snapshot {
 	s := p.tuner.Snapshot()
-	if s.Plan.Pool != "" {
+	helpless := p.helpless(s)
+	if s.Plan.Pool != "" && p.discovery == nil && helpless == "" {
 		return s
 	}
 	named := *s
 	named.Plan.Pool = p.config.Name
+	named.Plan.Advice = sentences(s.Plan.Advice, helpless)
+	p.withDiscovery(&named)
 	return &named
 }

@@ -25,6 +25,7 @@ func keyOf(t *config.HAProxy) proxyKey {
 // proxy is a HAProxy process that some pools share.
 type proxy struct {
 	*haproxy.Proxy
+	socket string
 	cancel context.CancelFunc
 	done   chan struct{}
 }
@@ -37,7 +38,7 @@ func newProxy(k proxyKey, log *slog.Logger) (*proxy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("haproxy %s: %w", k.socket, err)
 	}
-	return &proxy{Proxy: p, done: make(chan struct{})}, nil
+	return &proxy{Proxy: p, socket: k.socket, done: make(chan struct{})}, nil
 }
 
 func (p *proxy) start() {

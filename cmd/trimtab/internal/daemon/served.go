@@ -23,9 +23,14 @@ func (p *pool) addServed(t config.Target, server *xds.Server, who *members) (err
 	}
 	p.served = append(p.served, target)
 	p.options.Targets = append(p.options.Targets, tuner.NamedTarget{Name: target.Name(), Target: target})
-	who.followers = append(who.followers, target.SetBackends)
-	who.addressed = !slices.ContainsFunc(p.config.Backends, func(b config.Backend) bool { return b.Address == "" })
+	p.follow(target.SetBackends, who)
 	return nil
+}
+
+// follow tells a target who is in the pool, even while no proxy says so.
+func (p *pool) follow(set func([]scorer.Backend), who *members) {
+	who.followers = append(who.followers, set)
+	who.addressed = !slices.ContainsFunc(p.config.Backends, func(b config.Backend) bool { return b.Address == "" })
 }
 
 // succeed lets targets go on from those of a pool that has ended.
@@ -38,6 +43,7 @@ func (p *pool) succeed(old *pool) {
 			t.Succeed(before)
 		}
 	}
+	p.assigned.succeed(&old.assigned)
 }
 
 // remember keeps what the pool and its targets know.

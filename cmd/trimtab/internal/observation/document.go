@@ -60,6 +60,9 @@ const (
 	PlaneAgentCheck Plane = "agent_check"
 	PlaneEnvoy      Plane = "envoy"
 	PlaneGRPC       Plane = "grpc"
+	// PlaneRedirect and PlaneDNS are clients themselves, who are told where to go.
+	PlaneRedirect Plane = "redirect"
+	PlaneDNS      Plane = "dns"
 )
 
 // Target is a data plane that follows, and what it takes to have it balance

@@ -11,6 +11,7 @@
 //	backends   the pool's backends from now on
 //	applied    what a target has in force
 //	probed     the outcome of a health request to an ejected backend
+//	closed     how many connections were closed for a plan
 //	orders     all orders of operators from now on
 //	plan       what the pool decided, of all that stands above it
 //	lost       how many lines are missing here

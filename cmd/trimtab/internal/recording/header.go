@@ -36,6 +36,7 @@ type config struct {
 	Trust  bool        `json:"trust"`
 	Limits limits      `json:"limits"`
 	Score  score       `json:"score"`
+	Shed   *shed       `json:"shed,omitempty"`
 }
 
 // limits are [scorer.Limits].
@@ -53,6 +54,32 @@ type limits struct {
 type score struct {
 	Coefficients map[string]float64 `json:"coefficients"`
 	Window       duration           `json:"window"`
+}
+
+// shed is a [scorer.ShedConfig].
+type shed struct {
+	StartAbove float64  `json:"start_above"`
+	StopBelow  float64  `json:"stop_below"`
+	Rate       float64  `json:"rate"`
+	Horizon    duration `json:"horizon"`
+	Sharers    int      `json:"sharers"`
+}
+
+func newShed(c *scorer.ShedConfig) *shed {
+	if c == nil {
+		return nil
+	}
+	return &shed{c.StartAbove, c.StopBelow, c.Rate, duration(c.Horizon), c.Sharers}
+}
+
+func (s *shed) scorer() *scorer.ShedConfig {
+	if s == nil {
+		return nil
+	}
+	return &scorer.ShedConfig{
+		StartAbove: s.StartAbove, StopBelow: s.StopBelow, Rate: s.Rate,
+		Horizon: time.Duration(s.Horizon), Sharers: s.Sharers,
+	}
 }
 
 // NewHeader describes a recording of the pool that has the given configuration.
@@ -73,6 +100,7 @@ func NewHeader(program string, c scorer.Config, b tuner.Beginning) Header {
 				StaleAfter: duration(l.StaleAfter), SlowStart: duration(l.SlowStart), MaxEjected: l.MaxEjected,
 			},
 			Score: score{Coefficients: c.Score.Coefficients, Window: duration(c.Score.Window)},
+			Shed:  newShed(c.Shed),
 		},
 		Memory: memory, Recalled: rebase(b.At, b.Recalled),
 	}
@@ -88,6 +116,7 @@ func (h *Header) Scorer() scorer.Config {
 			StaleAfter: time.Duration(l.StaleAfter), SlowStart: time.Duration(l.SlowStart), MaxEjected: l.MaxEjected,
 		},
 		Score: scorer.ScoreConfig{Coefficients: c.Score.Coefficients, Window: time.Duration(c.Score.Window)},
+		Shed:  c.Shed.scorer(),
 	}
 }
 

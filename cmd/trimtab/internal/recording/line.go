@@ -16,6 +16,7 @@ type line struct {
 	Backends *[]backend     `json:"backends,omitempty"`
 	Applied  *applied       `json:"applied,omitempty"`
 	Probed   *probed        `json:"probed,omitempty"`
+	Closed   *closed        `json:"closed,omitempty"`
 	Orders   *scorer.Orders `json:"orders,omitempty"`
 	Plan     *Plan          `json:"plan,omitempty"`
 	Lost     uint64         `json:"lost,omitempty"`
@@ -36,6 +37,7 @@ type report struct {
 	EPS         number            `json:"eps,omitzero"`
 	Upgrades    number            `json:"upgrades,omitzero"`
 	InFlight    number            `json:"in_flight,omitzero"`
+	Limit       number            `json:"limit,omitzero"`
 	Latency     number            `json:"latency,omitzero"`
 	Named       map[string]number `json:"named,omitempty"`
 }
@@ -55,6 +57,7 @@ type applied struct {
 	Algorithm scorer.Algorithm `json:"algorithm,omitempty"`
 	Pulses    bool             `json:"pulses,omitempty"`
 	Process   int              `json:"process,omitempty"`
+	Reloading bool             `json:"reloading,omitempty"`
 	Shares    []share          `json:"shares,omitempty"`
 	Warnings  []string         `json:"warnings,omitempty"`
 }
@@ -70,6 +73,14 @@ type share struct {
 type probed struct {
 	Backend string `json:"backend"`
 	OK      bool   `json:"ok"`
+}
+
+// closed is a [tuner.Closed].
+type closed struct {
+	Backend string    `json:"backend"`
+	Behind  uint64    `json:"behind"`
+	At      time.Time `json:"at"`
+	Count   int       `json:"count"`
 }
 
 // Counts are how much a recording holds.
@@ -102,7 +113,7 @@ func newReport(r *scorer.Report, began time.Time) *report {
 		Backend: r.Backend, At: rebase(began, r.At), Interval: duration(r.Interval), Origin: r.Origin, ByProxy: r.ByProxy,
 		Utilization: number(r.Utilization), CPU: number(r.CPU), Memory: number(r.Memory),
 		RPS: number(r.RPS), EPS: number(r.EPS), Upgrades: number(r.Upgrades),
-		InFlight: number(r.InFlight), Latency: number(r.Latency),
+		InFlight: number(r.InFlight), Limit: number(r.Limit), Latency: number(r.Latency),
 	}
 	if r.Named != nil {
 		out.Named = make(map[string]number, len(r.Named))
@@ -117,7 +128,7 @@ func newReport(r *scorer.Report, began time.Time) *report {
 func (r *report) UnmarshalJSON(data []byte) error {
 	type plain report
 	nan := number(math.NaN())
-	p := plain{Utilization: nan, CPU: nan, Memory: nan, RPS: nan, EPS: nan, Upgrades: nan, InFlight: nan, Latency: nan}
+	p := plain{Utilization: nan, CPU: nan, Memory: nan, RPS: nan, EPS: nan, Upgrades: nan, InFlight: nan, Limit: nan, Latency: nan}
 	if err := json.Unmarshal(data, &p); err != nil {
 		return err
 	}
@@ -130,7 +141,7 @@ func (r *report) scorer() scorer.Report {
 		Backend: r.Backend, At: r.At, Interval: time.Duration(r.Interval), Origin: r.Origin, ByProxy: r.ByProxy,
 		Utilization: float64(r.Utilization), CPU: float64(r.CPU), Memory: float64(r.Memory),
 		RPS: float64(r.RPS), EPS: float64(r.EPS), Upgrades: float64(r.Upgrades),
-		InFlight: float64(r.InFlight), Latency: float64(r.Latency),
+		InFlight: float64(r.InFlight), Limit: float64(r.Limit), Latency: float64(r.Latency),
 	}
 	if r.Named != nil {
 		out.Named = make(map[string]float64, len(r.Named))
@@ -160,7 +171,7 @@ func scorerBackends(in []backend) []scorer.Backend {
 func newApplied(a *tuner.Applied) *applied {
 	f := &a.InForce
 	out := &applied{
-		Target: a.Target, Origin: f.Origin, Algorithm: f.Algorithm, Pulses: f.Pulses, Process: f.Process, Warnings: f.Warnings,
+		Target: a.Target, Origin: f.Origin, Algorithm: f.Algorithm, Pulses: f.Pulses, Process: f.Process, Reloading: f.Reloading, Warnings: f.Warnings,
 	}
 	for _, s := range f.Shares {
 		out.Shares = append(out.Shares, share{s.Backend, number(s.Weight), s.Applied, s.Note})
@@ -170,7 +181,7 @@ func newApplied(a *tuner.Applied) *applied {
 
 func (a *applied) scorer() scorer.InForce {
 	out := scorer.InForce{
-		Origin: a.Origin, Algorithm: a.Algorithm, Pulses: a.Pulses, Process: a.Process, Warnings: a.Warnings,
+		Origin: a.Origin, Algorithm: a.Algorithm, Pulses: a.Pulses, Process: a.Process, Reloading: a.Reloading, Warnings: a.Warnings,
 	}
 	for _, s := range a.Shares {
 		out.Shares = append(out.Shares, scorer.Share{Backend: s.Backend, Weight: float64(s.Weight), Applied: s.Applied, Note: s.Note})

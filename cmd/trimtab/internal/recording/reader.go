@@ -98,7 +98,7 @@ func (r *Reader) next() (*line, error) {
 func (r *Reader) check(l *line) error {
 	has := 0
 	for _, set := range []bool{
-		l.Report != nil, l.Backends != nil, l.Applied != nil, l.Probed != nil,
+		l.Report != nil, l.Backends != nil, l.Applied != nil, l.Probed != nil, l.Closed != nil,
 		l.Orders != nil, l.Plan != nil, l.Lost > 0, l.End != nil,
 	} {
 		if set {
@@ -109,7 +109,7 @@ func (r *Reader) check(l *line) error {
 	case l.At.IsZero():
 		return errors.New(`"at" is missing`)
 	case has != 1:
-		return fmt.Errorf("%d of report, backends, applied, probed, orders, plan, lost and end, want one", has)
+		return fmt.Errorf("%d of report, backends, applied, probed, closed, orders, plan, lost and end, want one", has)
 	case l.Orders != nil:
 		return checkOrders(l.Orders)
 	case l.Plan != nil && l.At.Before(r.last):

@@ -46,6 +46,7 @@ func Replay(r *Reader, c scorer.Config) (*Outcome, error) {
 
 type replay struct {
 	pool *scorer.Pool
+	seq  uint64 // of the newest plan
 	*comparison
 }
 
@@ -59,10 +60,13 @@ func (p *replay) take(l *line) {
 		p.pool.Applied(l.Applied.Target, l.Applied.scorer())
 	case l.Probed != nil:
 		p.pool.Probed(l.At, l.Probed.Backend, l.Probed.OK)
+	case l.Closed != nil:
+		p.pool.Closed(scorer.Closed{Backend: l.Closed.Backend, Seq: p.seq - min(l.Closed.Behind, p.seq), At: l.Closed.At, Count: l.Closed.Count})
 	case l.Orders != nil:
 		p.pool.SetOrders(*l.Orders)
 	case l.Plan != nil:
 		plan := p.pool.Step(l.At)
+		p.seq = plan.Seq
 		p.compare(l.At, newPlan(&plan), l.Plan)
 	}
 }

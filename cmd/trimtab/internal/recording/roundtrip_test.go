@@ -51,7 +51,7 @@ func fill(v reflect.Value) {
 		v.SetFloat(0.1 + 0.2)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(12345678901)
-	case reflect.Uint8:
+	case reflect.Uint8, reflect.Uint64:
 		v.SetUint(1)
 	default:
 		panic("a kind that the test does not know: " + v.Kind().String())
@@ -110,14 +110,16 @@ func reread(t testing.TB, text string) (*Reader, []*line) {
 func TestNothingIsLeftOut(t *testing.T) {
 	config, memory := filled[scorer.Config](), filled[scorer.Memory]()
 	config.Constants = nil // what a pool runs with has none
+	config.Scale = nil     // no weight follows from it
 	h := NewHeader("v1", config, tuner.Beginning{At: began, FromStart: true, Memory: &memory, Recalled: began})
 	report, applied := filled[scorer.Report](), filled[tuner.Applied]()
 	members, orders := filled[[]scorer.Backend](), filled[scorer.Orders]()
 	probed := filled[tuner.Probed]()
+	closed := filled[tuner.Closed]()
 	r, lines := reread(t, write(t, h,
 		tuner.Entry{At: began, Report: &report}, tuner.Entry{At: began, Applied: &applied},
 		tuner.Entry{At: began, Backends: members}, tuner.Entry{At: began, Orders: &orders},
-		tuner.Entry{At: began, Probed: &probed}, tuner.Entry{At: began, Lost: 3}))
+		tuner.Entry{At: began, Probed: &probed}, tuner.Entry{At: began, Closed: &closed}, tuner.Entry{At: began, Lost: 3}))
 	header := r.Header()
 	for name, pair := range map[string][2]any{
 		"configuration": {config, header.Scorer()},
@@ -127,7 +129,8 @@ func TestNothingIsLeftOut(t *testing.T) {
 		"backends":      {members, scorerBackends(*lines[2].Backends)},
 		"orders":        {orders, *lines[3].Orders},
 		"probed":        {probed, tuner.Probed(*lines[4].Probed)},
-		"lost":          {uint64(3), lines[5].Lost},
+		"closed":        {closed, tuner.Closed(*lines[5].Closed)},
+		"lost":          {uint64(3), lines[6].Lost},
 	} {
 		if diff := cmp.Diff(pair[0], pair[1]); diff != "" {
 			t.Errorf("%s: %s", name, diff)

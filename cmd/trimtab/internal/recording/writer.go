@@ -41,6 +41,8 @@ func (w *Writer) Write(e tuner.Entry) error {
 		l.Applied = newApplied(e.Applied)
 	case e.Probed != nil:
 		l.Probed = &probed{e.Probed.Backend, e.Probed.OK}
+	case e.Closed != nil:
+		l.Closed = &closed{e.Closed.Backend, e.Closed.Behind, rebase(w.began, e.Closed.At), e.Closed.Count}
 	case e.Plan != nil:
 		l.Plan = newPlan(e.Plan)
 	}

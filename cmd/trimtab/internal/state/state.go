@@ -158,6 +158,11 @@ func decode(text []byte, pool string) (File, error) {
 			return File{}, fmt.Errorf("pin of %s to %v", name, pin.Weight)
 		}
 	}
+	for name, drain := range f.Orders.Drains {
+		if drain.Over < 0 || drain.Over > tuner.MaxDrain {
+			return File{}, fmt.Errorf("drain of %s over %s", name, drain.Over)
+		}
+	}
 	return f, nil
 }
 

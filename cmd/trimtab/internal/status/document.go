@@ -53,6 +53,10 @@ type Pool struct {
 	Backends []Backend     `json:"backends"`
 	Targets  []Target      `json:"targets"`
 	Sources  []Source      `json:"sources"`
+	// Shedding is absent while nobody has asked for it.
+	Shedding *Shedding `json:"shedding,omitempty"`
+	// Scale is absent where no scale advice is configured.
+	Scale *Scale `json:"scale,omitempty"`
 	// Envoy is absent but for a cluster of an Envoy that is only looked at.
 	Envoy *EnvoyCluster `json:"envoy,omitempty"`
 }
@@ -95,6 +99,15 @@ type Backend struct {
 	// Applied is what each target has in force, in its own units.
 	Applied map[string]int `json:"applied"`
 	Why     string         `json:"why"`
+	// Terms are what the score is made of.
+	Terms []Term `json:"terms,omitempty"`
+	// Goal is how many connections are the backend's part of all, null where connections
+	// are not what is balanced.
+	Goal Number `json:"goal"`
+	// Shed is absent while none of its connections were asked to reconnect, Drain
+	// without an order to drain it.
+	Shed  *Shed  `json:"shed,omitempty"`
+	Drain *Drain `json:"drain,omitempty"`
 	// Notes say, by target, why what is in force is not what the plan wants.
 	Notes map[string]string `json:"notes,omitempty"`
 }

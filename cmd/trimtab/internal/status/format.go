@@ -66,6 +66,15 @@ func applied(b Backend, targets []Target) string {
 // reason is why, with what the targets add.
 func reason(b Backend) string {
 	parts := []string{b.Why}
+	if b.Drain != nil {
+		parts = append(parts, DrainLine(b.Drain))
+	}
+	if s := b.Shed; s != nil {
+		if s.Count > 0 && b.Drain == nil {
+			parts = append(parts, fmt.Sprintf("%d connections are asked to reconnect", s.Count))
+		}
+		parts = append(parts, s.LastError)
+	}
 	for _, target := range slices.Sorted(maps.Keys(b.Notes)) {
 		if note := b.Notes[target]; !slices.Contains(parts, note) {
 			parts = append(parts, note)

@@ -68,6 +68,7 @@ func poolOf(s *tuner.Snapshot) Pool {
 		Backends: make([]Backend, len(s.Plan.Decisions)),
 		Targets:  make([]Target, len(s.Targets)),
 		Sources:  make([]Source, len(s.Sources)),
+		Scale:    ScaleOf(s.Plan.Scale), Shedding: sheddingOf(&s.Plan.Shedding),
 	}
 	if s.Plan.Seq == 0 {
 		p.At, p.Imbalance = nil, Number(math.NaN())
@@ -76,6 +77,7 @@ func poolOf(s *tuner.Snapshot) Pool {
 	for i, d := range s.Plan.Decisions {
 		p.Backends[i] = backendOf(d)
 		b := &p.Backends[i]
+		b.Shed = shedOf(&d, s.Shed[d.Backend])
 		if w, ok := inForce[d.Backend]; ok {
 			b.WeightNow = Number(w)
 		}
@@ -103,6 +105,7 @@ func backendOf(d scorer.Decision) Backend {
 		InFlight: Number(d.InFlight), RPS: Number(d.RPS), EPS: Number(d.EPS),
 		LatencySeconds: Number(d.Latency), ReportAgeSeconds: Number(d.ReportAge.Seconds()),
 		Applied: map[string]int{}, Why: d.Why,
+		Terms: termsOf(d.Terms), Goal: Number(d.Goal), Drain: drainOf(d.Drain),
 	}
 	if d.ReportAge < 0 {
 		b.ReportAgeSeconds = Number(math.NaN())

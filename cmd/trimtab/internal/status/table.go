@@ -88,6 +88,12 @@ func (t table) head(p Pool) {
 	if o := p.Orders.DryRun; o != nil {
 		t.paragraph("", "        ", printable.Line("dry-run "+onOff(o.On)+" "+o.String()+since(o.Order)))
 	}
+	if p.Scale != nil {
+		t.paragraph("", "        ", printable.Line(ScaleLine(p.Scale)))
+	}
+	if p.Shedding != nil {
+		t.paragraph("", "        ", printable.Line(ShedLine(p.Shedding)))
+	}
 	if e := p.Envoy; e != nil {
 		line := fmt.Sprintf("cluster %s: %s, %s", e.Cluster, e.Discovery, e.Policy)
 		if e.ActiveRequestBias.Known() {

@@ -53,6 +53,11 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			w.polls(p)
 		}
 	}
+	if c.options.Webhooks != nil {
+		for _, h := range c.options.Webhooks() {
+			w.webhook(h)
+		}
+	}
 	if c.options.Proxies != nil {
 		for _, p := range c.options.Proxies() {
 			w.proxy(p)
@@ -61,6 +66,11 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	if c.options.Listeners != nil {
 		for _, l := range c.options.Listeners() {
 			w.listener(l)
+		}
+	}
+	if c.options.Assignments != nil {
+		for _, a := range c.options.Assignments() {
+			w.assignments(a)
 		}
 	}
 	if c.options.XDS != nil {
@@ -113,6 +123,8 @@ func (w *writer) pool(s *tuner.Snapshot) {
 		w.send("trimtab_pool_last_step_timestamp_seconds", timestamp(s.Plan.At), pool)
 		w.send("trimtab_pool_step_duration_seconds", s.StepTime.Seconds(), pool)
 	}
+	w.scale(pool, s.Plan.Scale)
+	w.shedding(pool, s)
 	for _, d := range s.Plan.Decisions {
 		w.backend(pool, d)
 	}
@@ -182,6 +194,15 @@ func (w *writer) listener(l Listener) {
 		"malformed": l.Malformed, "failed": l.Failed, "refused": l.Refused,
 	} {
 		w.send("trimtab_agent_checks_total", float64(n), l.Name, outcome)
+	}
+}
+
+func (w *writer) assignments(a Assignments) {
+	for backend, n := range a.Stats.Assigned {
+		w.send("trimtab_assigned_total", float64(n), a.Stats.Pool, a.Target, backend)
+	}
+	for reason, n := range a.Stats.Refused {
+		w.send("trimtab_assignments_refused_total", float64(n), a.Stats.Pool, a.Target, reason)
 	}
 }
 

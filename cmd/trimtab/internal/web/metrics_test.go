@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/scorer/tuner"
 )
 
@@ -35,6 +36,9 @@ func TestMetricsAreLintClean(t *testing.T) {
 func TestMetricsDoc(t *testing.T) {
 	full := good()
 	full.Plan.Decisions[0].EPS = 1
+	full.Plan.Decisions[0].Drain = &scorer.DrainProgress{First: 10, Left: 3}
+	full.Plan.Shedding = scorer.Shedding{State: scorer.ShedActive}
+	full.Shed = map[string]tuner.ShedStatus{full.Plan.Decisions[0].Backend: {Closed: 7}}
 	gathered, err := registry(t, options(full)).Gather()
 	if err != nil {
 		t.Fatal(err)

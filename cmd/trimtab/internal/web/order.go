@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/trimtab-lb/trimtab/cmd/internal/printable"
@@ -28,12 +29,16 @@ const (
 
 // order is the body of POST /api/v1/pools/{pool}/{verb}.
 type order struct {
-	Backend string  `json:"backend"`
-	Weight  float64 `json:"weight"`
-	On      *bool   `json:"on"`
-	Force   bool    `json:"force"`
-	Who     string  `json:"who"`
-	Why     string  `json:"why"`
+	Backend string `json:"backend"`
+	// Backends are several, in place of Backend.
+	Backends []string `json:"backends"`
+	// Over is a duration such as 5m.
+	Over   string  `json:"over"`
+	Weight float64 `json:"weight"`
+	On     *bool   `json:"on"`
+	Force  bool    `json:"force"`
+	Who    string  `json:"who"`
+	Why    string  `json:"why"`
 }
 
 // carriedOut is the answer to an order.
@@ -71,13 +76,15 @@ func (s *server) refuseError(w http.ResponseWriter, err error) {
 
 func readOrder(w http.ResponseWriter, r *http.Request) (tuner.Command, error) {
 	verb := tuner.Verb(r.PathValue("verb"))
-	var needsBackend, needsOn bool
+	var needsBackend, takesSeveral, needsOn bool
 	switch verb {
-	case tuner.Pin, tuner.Unpin, tuner.Drain, tuner.Undrain:
+	case tuner.Pin, tuner.Unpin:
 		needsBackend = true
+	case tuner.Drain, tuner.Undrain:
+		needsBackend, takesSeveral = true, true
 	case tuner.SetDry:
 		needsOn = true
-	case tuner.Freeze, tuner.Unfreeze:
+	case tuner.Freeze, tuner.Unfreeze, tuner.Rebalance:
 	default:
 		return tuner.Command{}, fmt.Errorf("%w: no such path: %s", ErrNotFound, r.URL.Path)
 	}
@@ -88,18 +95,36 @@ func readOrder(w http.ResponseWriter, r *http.Request) (tuner.Command, error) {
 		return tuner.Command{}, fmt.Errorf("%w: the body is not such JSON as {\"backend\": …}: %w", ErrBadRequest, err)
 	}
 	switch {
-	case needsBackend && o.Backend == "":
+	case len(o.Backends) > 0 && (!takesSeveral || o.Backend != "" || slices.Contains(o.Backends, "")):
+		return tuner.Command{}, fmt.Errorf("%w: backends are for drain and undrain, in place of backend, and have names", ErrBadRequest)
+	case needsBackend && o.Backend == "" && len(o.Backends) == 0:
 		return tuner.Command{}, fmt.Errorf("%w: %s needs a backend", ErrBadRequest, verb)
 	case needsOn && o.On == nil:
 		return tuner.Command{}, fmt.Errorf("%w: %s needs on, true or false", ErrBadRequest, verb)
+	}
+	over, err := readOver(verb, o.Over)
+	if err != nil {
+		return tuner.Command{}, err
 	}
 	if o.Who == "" {
 		o.Who = r.RemoteAddr
 	}
 	return tuner.Command{
-		Verb: verb, Backend: o.Backend, Weight: o.Weight, On: needsOn && *o.On, Force: o.Force,
+		Verb: verb, Backend: o.Backend, Backends: o.Backends, Over: over, Weight: o.Weight, On: needsOn && *o.On, Force: o.Force,
 		Order: scorer.Order{Who: words(o.Who), Why: words(o.Why), At: time.Now().UTC().Truncate(time.Millisecond)},
 	}, nil
+}
+
+// readOver reads the time that a drain is spread over; "" is none.
+func readOver(verb tuner.Verb, text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	over, err := time.ParseDuration(text)
+	if err != nil || over < time.Second || verb != tuner.Drain {
+		return 0, fmt.Errorf("%w: over %q: it is for drain, a duration such as 5m, at least 1s", ErrBadRequest, text)
+	}
+	return over, nil
 }
 
 // words makes what somebody wrote fit for a line of a table and of a log.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -18,17 +19,21 @@ import (
 // Without a token file, whatever needs a token is open on a loopback address
 // and closed on any other.
 func (s *server) authorize(next http.Handler) http.Handler {
-	file := &tokenFile{server: s}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case !needsToken(r), s.TokenFile == "" && !fromAfar(r):
+		case !needsToken(r), s.TokenFile == "" && !fromAfar(r), s.pushes(r):
 			next.ServeHTTP(w, r)
 		case s.TokenFile == "":
 			s.refuse(w, r, http.StatusForbidden, "this needs a token away from loopback: set admin.token_file")
 		default:
-			file.authorize(w, r, next)
+			s.askToken(w, r, next)
 		}
 	})
+}
+
+// pushes is true for load reports, for which each pool may have a token of its own.
+func (s *server) pushes(r *http.Request) bool {
+	return s.Push != nil && r.Method == http.MethodPost && r.URL.Path == reportsPath
 }
 
 func needsToken(r *http.Request) bool {
@@ -48,19 +53,12 @@ func fromAfar(r *http.Request) bool {
 	return ok && !local.IP.IsLoopback()
 }
 
-// tokenFile checks requests against what the file holds at that moment: a token
+// askToken checks a request against what the file holds at that moment: a token
 // taken back is worth nothing from then on.
-type tokenFile struct {
-	*server
-	mu       sync.Mutex
-	lastSaid string
-}
-
-func (f *tokenFile) authorize(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	want, err := token.Read(f.TokenFile)
-	f.say(err)
+func (s *server) askToken(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	want, err := s.admin.read()
 	if err != nil {
-		f.refuse(w, r, http.StatusServiceUnavailable, "the token file cannot be used, see the log: nothing can be changed")
+		s.refuse(w, r, http.StatusServiceUnavailable, "the token file cannot be used, see the log: nothing can be changed")
 		return
 	}
 	scheme, got, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -68,13 +66,28 @@ func (f *tokenFile) authorize(w http.ResponseWriter, r *http.Request, next http.
 		challenge := token.Scheme + ` realm="trimtab"`
 		if got != "" {
 			challenge += `, error="invalid_token"`
-			f.Logger.Warn("admin request with a wrong token", "method", r.Method, "path", r.URL.Path, "from", r.RemoteAddr)
+			s.Logger.Warn("admin request with a wrong token", "method", r.Method, "path", r.URL.Path, "from", r.RemoteAddr)
 		}
 		w.Header().Set("WWW-Authenticate", challenge)
-		f.refuse(w, r, http.StatusUnauthorized, fmt.Sprintf("%s %s needs the token of admin.token_file (Authorization: Bearer …)", r.Method, r.URL.Path))
+		s.refuse(w, r, http.StatusUnauthorized, fmt.Sprintf("%s %s needs the token of admin.token_file (Authorization: Bearer …)", r.Method, r.URL.Path))
 		return
 	}
 	next.ServeHTTP(w, r)
+}
+
+// tokenFile is where the admin token is.
+type tokenFile struct {
+	path string
+	log  *slog.Logger
+
+	mu       sync.Mutex
+	lastSaid string
+}
+
+func (f *tokenFile) read() (string, error) {
+	secret, err := token.Read(f.path)
+	f.say(err)
+	return secret, err
 }
 
 // say logs what is wrong with the file when that changes, not once for each
@@ -89,9 +102,9 @@ func (f *tokenFile) say(err error) {
 	switch {
 	case text == f.lastSaid:
 	case text == "":
-		f.Logger.Info("the admin token can be read again", "file", f.TokenFile)
+		f.log.Info("the admin token can be read again", "file", f.path)
 	default:
-		f.Logger.Error("no changes are taken over the admin address", "error", err)
+		f.log.Error("no changes are taken over the admin address", "error", err)
 	}
 	f.lastSaid = text
 }

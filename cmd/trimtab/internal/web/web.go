@@ -41,6 +41,9 @@ type Options struct {
 	// [ErrBadRequest], [ErrConflict] or trouble of the server's own. nil: nothing
 	// can be ordered.
 	Command func(ctx context.Context, pool string, c tuner.Command) (warning string, err error)
+	// EstimateShed returns what an order to rebalance would do. The errors are those of
+	// Command. nil: nothing can be estimated.
+	EstimateShed func(ctx context.Context, pool string) (scorer.ShedEstimate, error)
 	// Record begins a recording of a pool, which has the configuration that is
 	// returned. The errors are those of Command. The caller closes it. nil: nothing
 	// can be recorded.
@@ -53,10 +56,19 @@ type Options struct {
 	Events func(id uint64) ([]events.Event, <-chan struct{})
 	// Polls says how the polls of load reports go. nil: there are none.
 	Polls func() []Polls
+	// Push takes load reports; it decides by their pools whether whoever sends them may.
+	// Its errors are [ErrUnauthorized], [ErrForbidden], [ErrNotFound],
+	// [ErrBadRequest], [ErrUnavailable] or trouble of the server's own. nil: none are
+	// taken.
+	Push PushFunc
+	// Webhooks says how telling of scale advice goes. nil: nobody is told.
+	Webhooks func() []Webhook
 	// Proxies and Listeners say how HAProxies are read and asked by. nil: there
 	// are none.
 	Proxies   func() []Proxy
 	Listeners func() []Listener
+	// Assignments says how clients were told where to go. nil: nobody asks.
+	Assignments func() []Assignments
 	// XDS says who takes its configuration from the xDS server. nil: there is none.
 	XDS func() XDS
 	// Version is the program's.
@@ -104,6 +116,19 @@ type Listener struct {
 	agentcheck.Stats
 }
 
+// Assignments is how one target has told clients where to go.
+type Assignments struct {
+	Target string
+	Stats  AssignmentStats
+}
+
+// AssignmentStats are counts since the target was there.
+type AssignmentStats struct {
+	Pool string
+	// Assigned is by backend, Refused by reason.
+	Assigned, Refused map[string]uint64
+}
+
 // XDS is the server of Envoys and gRPC clients.
 type XDS struct {
 	// Listen is its address as configured.
@@ -119,7 +144,10 @@ const (
 	observationPath = "/observation"
 )
 
-type server struct{ Options }
+type server struct {
+	Options
+	admin *tokenFile // of TokenFile; not read without
+}
 
 // New returns the handler of the admin server. Its metrics are registered with
 // the registry, which is an error when it has them already.
@@ -136,7 +164,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Tick == 0 {
 		o.Tick = time.Second
 	}
-	s := &server{o}
+	s := &server{o, &tokenFile{path: o.TokenFile, log: o.Logger}}
 	for _, c := range []prometheus.Collector{
 		newCollector(o),
 		collectors.NewGoCollector(),
@@ -154,6 +182,9 @@ func (s *server) routes() *http.ServeMux {
 	mux.HandleFunc("GET /{$}", s.index)
 	mux.HandleFunc("/api/", s.apiNotFound)
 	mux.HandleFunc("/api/v1/status", s.status)
+	if s.Push != nil {
+		mux.HandleFunc("POST "+reportsPath, s.push(newRateLimit(pushRate, pushBurst)))
+	}
 	if s.Events != nil {
 		mux.HandleFunc("GET /api/v1/events", s.serveEvents)
 	}
@@ -162,6 +193,9 @@ func (s *server) routes() *http.ServeMux {
 	}
 	if s.Observe != nil {
 		mux.HandleFunc("GET "+poolsPath+"{pool}"+observationPath, s.observation)
+	}
+	if s.EstimateShed != nil {
+		mux.HandleFunc("GET "+poolsPath+"{pool}/"+string(tuner.Rebalance), s.estimateShed)
 	}
 	if s.Command != nil {
 		mux.HandleFunc("POST "+poolsPath+"{pool}/{verb}", s.order)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/client"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/config"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/notify/webhook"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/status"
 	"github.com/trimtab-lb/trimtab/haproxy"
 	"github.com/trimtab-lb/trimtab/haproxy/agentcheck"
@@ -33,6 +34,7 @@ func good() *tuner.Snapshot {
 	return &tuner.Snapshot{
 		Plan: scorer.Plan{
 			Pool: "ws", Seq: 7, At: time.Now(), Law: "capacity", Imbalance: 1.1,
+			Scale: &scorer.ScaleAdvice{Known: true, Backends: 2, Wanted: 3, Utilization: 0.8, Ahead: 0.9, Why: "1 more"},
 			Decisions: []scorer.Decision{
 				{
 					Backend: "ws1", Weight: 1.2, State: scorer.StateReady, Score: 1.1, InFlight: 3, RPS: 5,
@@ -67,6 +69,9 @@ func options(snaps ...*tuner.Snapshot) Options {
 		Snapshots: func() []*tuner.Snapshot { return snaps },
 		Proxies:   func() []Proxy { return []Proxy{{"haproxy:/s", haproxy.Stats{Polls: 4}}} },
 		Listeners: func() []Listener { return []Listener{{"agent_check::9901", agentcheck.Stats{Answered: 3}}} },
+		Assignments: func() []Assignments {
+			return []Assignments{{"redirect::8090", AssignmentStats{"ws", map[string]uint64{"ws1": 5}, map[string]uint64{"full": 1}}}}
+		},
 		XDS: func() XDS {
 			return XDS{
 				Listen: ":18000",
@@ -79,6 +84,7 @@ func options(snaps ...*tuner.Snapshot) Options {
 				}},
 			}
 		},
+		Webhooks: func() []Webhook { return []Webhook{{"ws", webhook.Status{Tries: 3, Failures: 1}}} },
 		Polls: func() []Polls {
 			return []Polls{{Pool: "ws", Source: "http:{address}/load", Backends: []source.BackendStatus{
 				{Backend: "ws1", Polled: true, Polls: 9, Reports: 8, Failures: 1, Dropped: map[source.Reason]uint64{source.Percent: 2}},
