@@ -18,6 +18,7 @@ type runCommand struct {
 	Scenario []string `required:"" placeholder:"FILE|DIR" help:"Scenario files, or directories of them (*.yaml, *.yml)."`
 	Seeds    int      `default:"1" help:"How many seeds, from each file's own on; figures are medians over them."`
 	Policies []string `placeholder:"NAME" help:"Policies to judge instead of those that the files list."`
+	Proxies  []string `default:"own" placeholder:"PROXY" help:"Proxies to judge behind: own is the file's, others are like envoy/least_request."`
 	AtOnce   int      `placeholder:"N" help:"Policies that run side by side; by default as many as this machine is likely to carry."`
 	Output   string   `short:"o" enum:"table,json,html" default:"table" help:"Result as table, json or html."`
 	Out      string   `placeholder:"DIR" help:"Also write run.json and run.html there, after each scenario."`
@@ -32,7 +33,10 @@ func (c runCommand) Validate() error {
 	if c.Seeds < 1 || c.AtOnce < 0 {
 		return errors.New("--seeds must be at least 1, --at-once not negative")
 	}
-	return knownPolicies(c.Policies)
+	if err := knownPolicies(c.Policies); err != nil {
+		return err
+	}
+	return knownProxies(c.Proxies)
 }
 
 // Run is called by kong. All files are looked at before the first is run.
@@ -44,12 +48,9 @@ func (c runCommand) Run(ctx context.Context, e env) error {
 	if err := unique(files); err != nil {
 		return err
 	}
-	matches := make([]realrun.Options, len(files))
-	for i := range files {
-		files[i].askFor(c.Policies)
-		if matches[i], err = c.match(files[i]); err != nil {
-			return fmt.Errorf("%s: %w", files[i].from, err)
-		}
+	entries, matches, err := c.matches(files)
+	if err != nil {
+		return err
 	}
 	class := beOnTime(c.Realtime, manyThreads())
 	var result findings
@@ -61,7 +62,7 @@ func (c runCommand) Run(ctx context.Context, e env) error {
 		if err != nil {
 			return err
 		}
-		result.add(files[i].File, out)
+		result.add(entries[i], out)
 		if err := result.save(c.Out, "run"); err != nil {
 			return err
 		}
@@ -76,10 +77,34 @@ func (c runCommand) Run(ctx context.Context, e env) error {
 }
 
 // add is for a scenario that has been run, all of which is shown.
-func (f *findings) add(file scenario.File, o realrun.Outcome) {
-	e := judgement.Entry{File: file, Summary: o.Summary}
+func (f *findings) add(e judgement.Entry, o realrun.Outcome) {
+	e.Summary = o.Summary
 	f.entries, f.shown = append(f.entries, e), f.shown+1
 	f.charts = append(f.charts, page.Chart{Entry: e, Verdicts: o.Verdicts})
+}
+
+// matches are what is to be run, each file behind each proxy once, and entries
+// without results parallel to them.
+func (c runCommand) matches(files []source) ([]judgement.Entry, []realrun.Options, error) {
+	var entries []judgement.Entry
+	var out []realrun.Options
+	for _, f := range files {
+		f.askFor(c.Policies)
+		var seen []string
+		for _, name := range c.Proxies {
+			e := entryBehind(f, name)
+			if slices.Contains(seen, compile.Behind(e.File)) {
+				continue // own is that one
+			}
+			seen = append(seen, compile.Behind(e.File))
+			m, err := c.match(source{from: f.from, File: e.File})
+			if err != nil {
+				return nil, nil, fmt.Errorf("%s: %w", f.from, err)
+			}
+			entries, out = append(entries, e), append(out, m)
+		}
+	}
+	return entries, out, nil
 }
 
 // match is what a file asks for.

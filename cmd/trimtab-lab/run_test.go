@@ -93,6 +93,30 @@ func TestRunPlaysWebSockets(t *testing.T) {
 	}
 }
 
+// Each file runs once behind each proxy, however it is named.
+func TestRunBehindOtherProxies(t *testing.T) {
+	files, err := readScenarios([]string{scenarioFile(t, brief)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := runCommand{Seeds: 1, Proxies: []string{"own", "haproxy/leastconn", "envoy/least_request"}}
+	entries, matches, err := c.matches(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for i, m := range matches {
+		text := m.Proxy.String()
+		if entries[i].Instead {
+			text += " instead"
+		}
+		got = append(got, text)
+	}
+	if diff := cmp.Diff([]string{"haproxy/leastconn", "envoy/least_request instead"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestRunRefuses(t *testing.T) {
 	for name, test := range map[string]struct {
 		text string
@@ -105,6 +129,7 @@ func TestRunRefuses(t *testing.T) {
 		"no seeds":       {brief, []string{"--seeds", "0"}, exitUsage, "--seeds"},
 		"unknown policy": {brief, []string{"--policies", "best"}, exitUsage, "best"},
 		"same twice":     {brief, []string{"--policies", "equal,equal"}, exitUsage, "each once"},
+		"unknown proxy":  {brief, []string{"--proxies", "nginx"}, exitUsage, "must be some of own"},
 		"no output":      {brief, []string{"-o", "xml"}, exitUsage, "output"},
 		"no trimtab":     {brief, []string{"--policies", "trimtab", "--trimtab", "/nonexistent/trimtab"}, exitFailed, "/nonexistent/trimtab"},
 	} {

@@ -42,8 +42,13 @@ func (c simulateCommand) Validate() error {
 	if err := knownPolicies(c.Policies); err != nil {
 		return err
 	}
-	for i, name := range c.Proxies {
-		if _, known := proxyNamed(name); !known && name != ownProxy || slices.Contains(c.Proxies[:i], name) {
+	return knownProxies(c.Proxies)
+}
+
+// knownProxies checks what --proxies says.
+func knownProxies(names []string) error {
+	for i, name := range names {
+		if _, known := proxyNamed(name); !known && name != ownProxy || slices.Contains(names[:i], name) {
 			return fmt.Errorf("--proxies %s: must be some of %s, %s, each once", name, ownProxy, join(judgement.Behind(), judgement.ProxyName))
 		}
 	}

@@ -45,11 +45,7 @@ func (c simulateCommand) plan(files []source) (*plan, error) {
 
 // add is for a scenario behind its own proxy, or behind the one of that name.
 func (p *plan) add(f source, proxy string) error {
-	e := judgement.Entry{File: f.File, Drawn: f.drawn}
-	if other, ok := proxyNamed(proxy); ok {
-		e.File = f.Behind(other)
-		e.Instead = compile.Behind(e.File) != compile.Behind(f.File)
-	}
+	e := entryBehind(f, proxy)
 	m, err := compile.Match(e.File, p.seeds)
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.from, err)
@@ -61,6 +57,16 @@ func (p *plan) add(f source, proxy string) error {
 	}
 	p.entries, p.matches = append(p.entries, e), append(p.matches, m)
 	return nil
+}
+
+// entryBehind is an entry without results, behind the proxy of that name.
+func entryBehind(f source, proxy string) judgement.Entry {
+	e := judgement.Entry{File: f.File, Drawn: f.drawn}
+	if other, ok := proxyNamed(proxy); ok {
+		e.File = f.Behind(other)
+		e.Instead = compile.Behind(e.File) != compile.Behind(f.File)
+	}
+	return e
 }
 
 // addForFigures adds what only figures need, with the policies that they

@@ -46,7 +46,9 @@ func (e *Entry) connections() bool {
 func (e *Entry) changes() bool {
 	return len(e.File.Events) > 0 ||
 		slices.ContainsFunc(e.File.Backends, func(b scenario.Backend) bool { return b.JoinsAt > 0 || b.LeavesAt > 0 }) ||
-		slices.ContainsFunc(e.File.Traffic, func(t scenario.Traffic) bool { return t.Requests != nil && len(t.Requests.Profile) > 1 })
+		slices.ContainsFunc(e.File.Traffic, func(t scenario.Traffic) bool {
+			return t.Requests != nil && len(t.Requests.Profile) > 1 || t.WebSockets != nil && t.WebSockets.ConnectAt > 0
+		})
 }
 
 // Policies are the names of all that were judged, in the order in which

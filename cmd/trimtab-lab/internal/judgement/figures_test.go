@@ -109,6 +109,14 @@ func TestFigures(t *testing.T) {
 			"weight changes in a steady pool per backend and minute, with reports": "0.50 met a",
 			"weight changes in a steady pool per backend and minute, without":      "2.00 MISSED b",
 		}},
+		{"a pool is not steady to which some connect later", []Entry{
+			judged("a", "x", r{"trimtab": 1}, with("trimtab", rate(9)), func(e *Entry) {
+				e.File.Traffic = append(e.File.Traffic, scenario.Traffic{WebSockets: &scenario.WebSockets{ConnectAt: time.Minute}})
+			}),
+		}, map[string]string{
+			"regret with reports, scenarios' own proxies: worst":  "1.000 met a",
+			"regret with reports, scenarios' own proxies: median": "1.000 met",
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, measuredIn(t, test.entries)); diff != "" {
@@ -137,6 +145,11 @@ func TestHonest(t *testing.T) {
 		"events: [{at: 9s, backend: a, neighbour_cores: 0}]":                           true,
 		"events: [{at: 9s, backend: b, neighbour_cores: 1}]":                           true,
 		"events: [{at: 9s, backend: a, neighbour_cores: 1, neighbour_reported: true}]": true,
+		// What a backend says of its neighbour may change, and comes before or after it.
+		"events: [{at: 9s, backend: b, neighbour_cores: 1, neighbour_reported: false}]":                          false,
+		"events: [{at: 9s, backend: b, neighbour_reported: false}, {at: 10s, backend: b-2, neighbour_cores: 1}]": false,
+		"events: [{at: 9s, backend: b, neighbour_cores: 1}, {at: 10s, backend: b, neighbour_reported: false}]":   false,
+		"events: [{at: 10s, backend: a, neighbour_cores: 1}, {at: 9s, backend: a, neighbour_reported: true}]":    true,
 	} {
 		f, err := scenario.Parse("test.yaml", []byte(`
 name: test

@@ -41,6 +41,9 @@ func excuses(entries []Entry) []string {
 }
 
 func writeNotes(w io.Writer, entries []Entry, names []string) error {
+	if err := writeConnections(w, entries); err != nil {
+		return err
+	}
 	if err := writeConvergence(w, entries, names); err != nil {
 		return err
 	}

@@ -77,29 +77,35 @@ func honest(e *Entry) bool {
 	if !reported(e) {
 		return false
 	}
-	for _, b := range e.File.Backends {
-		if lies(&b.Reports, &b.ReportScale) || b.NeighbourCores > 0 && !b.NeighbourReported {
+	f := e.File.Expand()
+	for _, b := range f.Backends {
+		if lies(&b.Reports, &b.ReportScale) || hides(b, f.Events) {
 			return false
 		}
 	}
-	for _, o := range e.File.Events {
-		if lies(o.Reports, o.ReportScale) || hides(e.File, o) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(f.Events, func(o scenario.Event) bool { return lies(o.Reports, o.ReportScale) })
 }
 
 func lies(r *scenario.Reporting, scale *float64) bool {
 	return r != nil && *r != scenario.ReportsOK && *r != scenario.ReportsStop || scale != nil && *scale != 1
 }
 
-// hides is that an event brings a neighbour that is not in the reports.
-func hides(f scenario.File, o scenario.Event) bool {
-	if o.NeighbourCores == nil || *o.NeighbourCores == 0 || o.NeighbourReported != nil && *o.NeighbourReported {
-		return false
+// hides is that a backend has a neighbour at some time that is not in its reports, by
+// events in order of time.
+func hides(b scenario.Backend, events []scenario.Event) bool {
+	cores, told := b.NeighbourCores, b.NeighbourReported
+	hidden := cores > 0 && !told
+	for _, o := range events {
+		if o.Backend != b.Name {
+			continue
+		}
+		if o.NeighbourCores != nil {
+			cores = *o.NeighbourCores
+		}
+		if o.NeighbourReported != nil {
+			told = *o.NeighbourReported
+		}
+		hidden = hidden || cores > 0 && !told
 	}
-	return slices.ContainsFunc(f.Expand().Backends, func(b scenario.Backend) bool {
-		return b.Name == o.Backend && !b.NeighbourReported
-	})
+	return hidden
 }

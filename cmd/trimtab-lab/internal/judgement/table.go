@@ -12,8 +12,8 @@ import (
 )
 
 // WriteTable writes a line for each entry, the median and the worst of all under
-// them, and below that what does not count, who could not run, and how long
-// weights took to follow.
+// them, and below that how connections were spread, how long weights took to follow,
+// who could not run, and what does not count.
 func WriteTable(w io.Writer, entries []Entry) error {
 	if len(entries) == 0 {
 		return nil

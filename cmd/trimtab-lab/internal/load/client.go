@@ -57,9 +57,17 @@ type ClientResult struct {
 	Opened, Failed, Peak int
 	// Lost is connections that ended without their client's doing.
 	Lost int
-	// LostThen is those of the time asked for; all above counts from the beginning.
-	LostThen int
+	// LostThen are those of the time asked for; all above counts from the beginning.
+	LostThen []Loss
 	// OpenLate is how long after the intended instant connections were open that
 	// were to be opened in that time.
 	OpenLate Quantiles
+}
+
+// Loss is a connection that ended without its client's doing.
+type Loss struct {
+	// At is when, counted from the beginning.
+	At time.Duration
+	// Backend is its index among those known, -1 for one that is not.
+	Backend int
 }

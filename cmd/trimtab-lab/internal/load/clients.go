@@ -34,7 +34,7 @@ type Clients struct {
 	busy   int
 	open   int
 	opened []opening
-	lost   []time.Duration // when
+	lost   []Loss
 	result ClientResult
 }
 
@@ -170,9 +170,9 @@ func (c *Clients) Result(from, to time.Duration) ClientResult {
 		}
 	}
 	out.OpenLate = quantilesOf(late)
-	for _, at := range c.lost {
-		if at >= from && at < to {
-			out.LostThen++
+	for _, l := range c.lost {
+		if l.At >= from && l.At < to {
+			out.LostThen = append(out.LostThen, l)
 		}
 	}
 	return out

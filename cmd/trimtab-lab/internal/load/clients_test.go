@@ -149,7 +149,7 @@ func TestClientsComeBackWhenTheyAreLost(t *testing.T) {
 		<-tick.C
 	}
 	c.Stop()
-	if got := c.Result(0, time.Hour); got.Lost != 1 || got.LostThen != 1 || c.Result(time.Hour, 2*time.Hour).LostThen != 0 {
+	if got := c.Result(0, time.Hour); got.Lost != 1 || len(got.LostThen) != 1 || len(c.Result(time.Hour, 2*time.Hour).LostThen) != 0 {
 		t.Errorf("connections %+v, want one lost", got)
 	}
 	if got := Final(0, time.Hour, c); got.Errors.Broken < 1 {

@@ -162,7 +162,7 @@ func TestFinalCountsWhatIsNotAnswered(t *testing.T) {
 	r := replay(t, Options{URL: "http://" + b.Addr(), Trace: trace}, time.Now())
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for b.Totals().Served < 1 || b.Totals().OpenRequests < 1 {
+	for r.Live().Ended < 1 || b.Totals().OpenRequests < 1 {
 		<-tick.C
 	}
 	r.Stop()

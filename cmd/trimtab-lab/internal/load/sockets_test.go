@@ -60,7 +60,7 @@ func TestSockets(t *testing.T) {
 
 func TestSocketsLeaveWhenTold(t *testing.T) {
 	b := server(t, backend.Config{Cores: 1})
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	got, err := RunSockets(ctx, SocketOptions{URL: "ws://" + b.Addr() + "/ws", Rate: 1000, Count: 10})
 	if err != nil {

@@ -99,7 +99,7 @@ func (l *link) end(ctx context.Context) {
 		}
 		l.player.link = nil
 		l.owner.result.Lost++
-		l.owner.lost = append(l.owner.lost, now)
+		l.owner.lost = append(l.owner.lost, Loss{now, l.backend})
 		l.player.client.Connection(false, now)
 		l.owner.schedule(l.player)
 	})

@@ -91,6 +91,9 @@ func cellOf(f *simulate.Figures) cell {
 	if f.ConnectionsLost > 0 {
 		out.More += fmt.Sprintf("; %.4g connections lost", f.ConnectionsLost)
 	}
+	if f.ConnectionsShed > 0 {
+		out.More += fmt.Sprintf("; %.4g connections closed", f.ConnectionsShed)
+	}
 	if text := judgement.Convergence(f); text != "" {
 		out.More += "; weights right again: " + text
 	}

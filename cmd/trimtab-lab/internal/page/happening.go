@@ -2,6 +2,7 @@ package page
 
 import (
 	"cmp"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -30,6 +31,9 @@ func happenings(f scenario.File) []happening {
 		add(e.At, e.Backend+": "+strings.Join(changed(e), ", "))
 	}
 	for _, t := range f.Traffic {
+		if w := t.WebSockets; w != nil && w.ConnectAt > 0 {
+			add(w.ConnectAt, fmt.Sprintf("%d more clients", w.Clients))
+		}
 		if t.Requests == nil || t.Requests.Ramp {
 			continue
 		}

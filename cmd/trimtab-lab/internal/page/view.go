@@ -26,6 +26,8 @@ type view struct {
 	Ticks        []tick
 	Figures      []figure
 	Missed       int
+	Connections  [][]string
+	Heads        []string // of connections
 	Charts       []section
 	Data         data
 	PlotStyle    template.CSS
@@ -46,7 +48,8 @@ func newView(p Page) (*view, error) {
 	v := &view{
 		Heading: judgement.Heading(p.Entries), Policies: ownFirst(judgement.Policies(p.Entries)),
 		Real: judgement.Real(p.Entries), Invalid: judgement.Invalid(p.Entries),
-		Ticks: ticks(),
+		Ticks:       ticks(),
+		Connections: judgement.Connections(p.Entries), Heads: judgement.ConnectionsHead(),
 	}
 	charted := map[string]int{}
 	for i, c := range p.Charts {

@@ -44,7 +44,7 @@ func compared(t *testing.T, o Options, within func(policy string) agreement) {
 	t.Logf("%s: %-12s %27s %35s %20s", o.Scenario.Name, "policy", "p50 simulated, real, served", "p99 simulated, real", "errors")
 	for _, p := range o.Policies {
 		r, s := figures(t, real.Summary, p.Name), figures(t, simulated, p.Name)
-		p50, p99 := ms(servedBy(&real, p.Name))-s.P50, r.P99/s.P99-1
+		p50, p99 := ms(runOf(t, &real, p.Name).Served.P50)-s.P50, r.P99/s.P99-1
 		t.Logf("%s: %-12s %9.2f %8.2f %+7.2f ms %12.1f %8.1f ms %+6.1f %% %10.2f %6.2f %%",
 			o.Scenario.Name, p.Name, s.P50, r.P50, p50, s.P99, r.P99, 100*p99, 100*s.Errors, 100*r.Errors)
 		want := within(p.Name)
@@ -57,16 +57,6 @@ func compared(t *testing.T, o Options, within func(policy string) agreement) {
 	}
 }
 
-// servedBy is the median of what a policy's requests spent in backends.
-func servedBy(o *Outcome, policy string) time.Duration {
-	for i := range o.Runs {
-		if o.Runs[i].Policy == policy {
-			return o.Runs[i].Served.P50
-		}
-	}
-	return 0
-}
-
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // The short form looks whether they tell of the same thing at all.
@@ -76,7 +66,13 @@ func TestAgreesWithTheSimulation(t *testing.T) {
 			o := parsed(t, read(t, file))
 			o.Policies = []simulate.Policy{simulate.Equal(), simulate.Omniscient()}
 			o.Scenario.Warmup, o.Scenario.Duration = 3*time.Second, 13*time.Second
-			compared(t, o, func(string) agreement { return agreement{p99: 0.2, p50: 5 * time.Millisecond} })
+			compared(t, o, func(policy string) agreement {
+				if policy == simulate.Equal().Name && o.Proxy.Kind == simulate.KindEnvoy {
+					// Envoy draws its choices itself: ten seconds of others.
+					return agreement{p99: 0.3, p50: 5 * time.Millisecond}
+				}
+				return agreement{p99: 0.2, p50: 5 * time.Millisecond}
+			})
 		})
 	}
 }

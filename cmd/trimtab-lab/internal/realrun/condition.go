@@ -10,16 +10,6 @@ import (
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/backend"
 )
 
-func conditionAt(s *simulate.Scenario, backend int, t time.Duration) simulate.Condition {
-	if f := s.Backends[backend].Condition; f != nil {
-		return f(t)
-	}
-	return simulate.Healthy()
-}
-
-// out says whether it gets no new work.
-func out(c *simulate.Condition) bool { return absent(c) || c.Killed }
-
 // absent says whether a backend is not in the pool for its proxies.
 func absent(c *simulate.Condition) bool { return c.Absent || c.Down }
 
@@ -57,7 +47,7 @@ const pending = 64
 func newConditions(ctx context.Context, s *simulate.Scenario, backends []*backend.Backend) (*conditions, error) {
 	c := &conditions{scenario: s, now: make([]simulate.Condition, len(backends))}
 	for i, b := range backends {
-		c.now[i] = conditionAt(s, i, 0)
+		c.now[i] = s.Condition(i, 0)
 		if err := b.SetCondition(ctx, emulated(s, &s.Backends[i], &c.now[i])); err != nil {
 			c.close()
 			return nil, err
@@ -81,16 +71,17 @@ func (c *conditions) fail(err error) {
 	c.err = errors.Join(c.err, err)
 }
 
-// at brings all backends to a time and says whether who is in the pool, or what
-// trimtab is configured with, has changed.
+// at brings all backends to a time and says whether who is in the pool or gets new
+// work, or what trimtab is configured with, has changed.
 func (c *conditions) at(t time.Duration) (members bool) {
 	for i := range c.now {
-		b, before, now := &c.scenario.Backends[i], c.now[i], conditionAt(c.scenario, i, t)
+		b, before, now := &c.scenario.Backends[i], c.now[i], c.scenario.Condition(i, t)
 		c.now[i] = now
 		if to := emulated(c.scenario, b, &now); to != emulated(c.scenario, b, &before) {
 			c.to[i] <- to
 		}
-		members = members || absent(&now) != absent(&before) || capacity(b, &now) != capacity(b, &before)
+		members = members || absent(&now) != absent(&before) || capacity(b, &now) != capacity(b, &before) ||
+			now.Out() != before.Out() || now.DrainedFrom != before.DrainedFrom
 	}
 	return members
 }

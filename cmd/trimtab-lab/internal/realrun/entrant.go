@@ -20,8 +20,8 @@ type entrant struct {
 	conditions *conditions
 	reports    *reporter // nil where backends report nothing
 	stacks     []*stack.Stack
-	agents     *agents  // nil unless they give weights
-	trimtab    *trimtab // nil unless it gives weights
+	agents     *agents    // nil unless they give weights
+	trimtabs   []*trimtab // none unless they give weights
 	controller simulate.Controller
 	weights    []int
 	gauge      gauge
@@ -95,7 +95,19 @@ func (e *entrant) startHAProxies(ctx context.Context) (err error) {
 	}
 	c := e.config()
 	c.sockets = sockets
-	e.trimtab, err = startTrimtab(ctx, e.opts.Trimtab, c, e.conditions.now)
+	for range max(e.opts.Scenario.Trimtabs, 1) {
+		if err := e.startTrimtab(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *entrant) startTrimtab(ctx context.Context, c config) error {
+	t, err := startTrimtab(ctx, e.opts.Trimtab, c, e.conditions.now)
+	if err == nil {
+		e.trimtabs = append(e.trimtabs, t)
+	}
 	return err
 }
 
@@ -110,7 +122,7 @@ func (e *entrant) startEnvoys(ctx context.Context) (err error) {
 		if c.xds, err = child.FreeAddress(ctx); err != nil {
 			return err
 		}
-		if e.trimtab, err = startTrimtab(ctx, e.opts.Trimtab, c, e.conditions.now); err != nil {
+		if err := e.startTrimtab(ctx, c); err != nil {
 			return err
 		}
 		o.Steered = false
@@ -142,7 +154,8 @@ const keep = -1
 func (e *entrant) steer(ctx context.Context) error {
 	var to []stack.Endpoint
 	for i, b := range e.opts.Scenario.Backends {
-		one := stack.Endpoint{Backend: b.Name, Weight: e.weights[i], Absent: absent(&e.conditions.now[i])}
+		c := &e.conditions.now[i]
+		one := stack.Endpoint{Backend: b.Name, Weight: e.weights[i], Absent: absent(c) || c.Draining > 0 && e.giver != byTrimtab}
 		if e.opts.Proxy.Kind == simulate.KindHAProxy && e.giver != byController {
 			one.Weight = keep
 		}
@@ -162,8 +175,8 @@ func (e *entrant) members(ctx context.Context) error {
 	if e.stacks[0].Steered() {
 		err = e.steer(ctx)
 	}
-	if e.trimtab != nil {
-		err = errors.Join(err, e.trimtab.reload(e.conditions.now))
+	for _, t := range e.trimtabs {
+		err = errors.Join(err, t.reload(e.conditions.now), t.order(ctx, e.conditions.now))
 	}
 	return err
 }
@@ -171,8 +184,8 @@ func (e *entrant) members(ctx context.Context) error {
 // close stops what is running and returns what went wrong.
 func (e *entrant) close() error {
 	var errs []error
-	if e.trimtab != nil {
-		errs = append(errs, e.trimtab.Stop())
+	for _, t := range e.trimtabs {
+		errs = append(errs, t.Stop())
 	}
 	for _, s := range e.stacks {
 		errs = append(errs, s.Close())

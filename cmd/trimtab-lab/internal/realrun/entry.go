@@ -49,8 +49,8 @@ func (o *Options) entryOf(p simulate.Policy) (entry, error) {
 		e.giver = byEnvoy
 	}
 	_, err := e.controller(&o.Scenario)
-	if err == nil && e.giver == byTrimtab && o.Trimtab == "" {
-		err = fmt.Errorf("%w: there is no trimtab to run", simulate.ErrNotApplicable)
+	if err == nil && e.giver == byTrimtab {
+		err = o.able(&e)
 	}
 	return e, err
 }

@@ -16,8 +16,8 @@ type gauge struct {
 	at       time.Time
 	busy     []float64 // core-seconds at the last second
 	taken    []float64 // by neighbours since then
-	// imbalance is of max over mean utilization, connections of max over mean open.
-	imbalance, connections timeMean
+	balance  simulate.Balance
+	holding  *simulate.Holding
 	// open is the sum over the second's ticks of what is in flight.
 	open    []float64
 	ticks   int
@@ -26,23 +26,10 @@ type gauge struct {
 	own     machine.Meter
 }
 
-type timeMean struct {
-	sum   float64
-	count int
-}
-
-// mean is 1 while there was nothing to spread.
-func (m timeMean) mean() float64 {
-	if m.count == 0 {
-		return 1
-	}
-	return m.sum / float64(m.count)
-}
-
 func newGauge(s *simulate.Scenario) gauge {
 	n := len(s.Backends)
 	g := gauge{
-		scenario: s, busy: make([]float64, n), taken: make([]float64, n), open: make([]float64, n),
+		scenario: s, holding: simulate.NewHolding(s), busy: make([]float64, n), taken: make([]float64, n), open: make([]float64, n),
 		series: &simulate.Series{Backends: make([]simulate.BackendSeries, n)},
 	}
 	for i := range s.Backends {
@@ -79,9 +66,9 @@ func (g *gauge) tick(backends []*backend.Backend, conditions []simulate.Conditio
 // inFlight is requests and connections.
 func inFlight(t backend.Totals) float64 { return float64(t.OpenRequests + t.OpenSockets) }
 
-// second closes a second, at whose end these weights are in force.
-func (g *gauge) second(backends []*backend.Backend, conditions []simulate.Condition, weights []float64, counted bool) {
-	var load, open spread
+// second closes the second that ends then, at whose end these weights are in force.
+func (g *gauge) second(at time.Duration, backends []*backend.Backend, conditions []simulate.Condition, weights []float64) {
+	utilizations, held := make([]float64, len(backends)), make([]float64, len(backends))
 	now := time.Now()
 	seconds, first := now.Sub(g.at).Seconds(), g.at.IsZero()
 	if first {
@@ -91,18 +78,15 @@ func (g *gauge) second(backends []*backend.Backend, conditions []simulate.Condit
 	for i, b := range backends {
 		totals := b.Totals()
 		cores := g.scenario.Backends[i].Cores * conditions[i].Cores
-		utilization := (totals.BusySeconds - g.busy[i] + g.taken[i]) / seconds / cores
-		g.record(i, utilization, weights[i])
+		utilizations[i], held[i] = (totals.BusySeconds-g.busy[i]+g.taken[i])/seconds/cores, inFlight(totals)
+		g.record(i, utilizations[i], weights[i])
 		g.busy[i], g.taken[i], g.open[i] = totals.BusySeconds, 0, 0
-		if !out(&conditions[i]) {
-			load.add(utilization)
-			open.add(inFlight(totals))
-		}
 	}
 	g.ticks = 0
-	if counted && !first {
-		load.into(&g.imbalance)
-		open.into(&g.connections)
+	of := func(i int) (utilization, inFlight float64) { return utilizations[i], held[i] }
+	g.holding.Second(at, conditions, of)
+	if at > g.scenario.Warmup && !first {
+		g.balance.Second(conditions, of)
 	}
 }
 
@@ -112,23 +96,4 @@ func (g *gauge) record(backend int, utilization, weight float64) {
 	b.InFlight = append(b.InFlight, g.open[backend]/float64(max(g.ticks, 1)))
 	b.Utilization = append(b.Utilization, utilization)
 	b.Weight = append(b.Weight, weight)
-}
-
-// spread is the largest of some values and their sum.
-type spread struct {
-	largest, sum float64
-	count        int
-}
-
-func (s *spread) add(value float64) {
-	s.largest = max(s.largest, value)
-	s.sum += value
-	s.count++
-}
-
-func (s *spread) into(m *timeMean) {
-	if s.sum > 0 {
-		m.sum += s.largest * float64(s.count) / s.sum
-		m.count++
-	}
 }

@@ -99,11 +99,13 @@ func (e *entrant) run(t *traffic, d drawn) PolicyRun {
 		Result:      load.Final(s.Warmup, s.Duration, t.parts()...),
 		Connections: t.connected(s.Warmup, s.Duration), CompletionLateP99: e.takeCompletionLate(),
 		seen: seen{
-			imbalance: e.gauge.imbalance.mean(), connections: e.gauge.connections.mean(),
+			imbalance: e.gauge.balance.Imbalance(), connections: e.gauge.balance.Connections(),
 			pushes: e.inForce.pushes, backends: len(s.Backends), minutes: (s.Duration - s.Warmup).Minutes(),
-			convergence: e.inForce.watch.Convergence(), series: e.gauge.series, steady: !restarts(s),
+			convergence: e.inForce.watch.Convergence(), series: e.gauge.series, steady: !restarts(s) && !e.closes(s),
+			held: e.gauge.holding.Held(), clientsLost: t.lost(),
 		},
 	}
+	out.seen.broken, out.seen.shed = e.ended(out.Connections.LostThen)
 	for i, latency := range load.Latencies(len(s.Backends), s.Duration, t.parts()...) {
 		out.seen.series.Backends[i].Latency = latency
 	}

@@ -59,7 +59,7 @@ func (f *inForce) drawable(conditions []simulate.Condition) []float64 {
 	all := make([]float64, len(f.weights))
 	for i, w := range f.weights {
 		switch {
-		case out(&conditions[i]):
+		case conditions[i].Out():
 		case w == unseen:
 			all[i] = math.NaN()
 		default:
@@ -79,9 +79,9 @@ func (e *entrant) look(ctx context.Context, at time.Duration, counted bool) {
 	}
 	e.inForce.found(servers, counted)
 	steering := simulate.Steering{Weights: e.inForce.weights}
-	if e.trimtab != nil && e.opts.Proxy.Kind == simulate.KindEnvoy {
+	if len(e.trimtabs) > 0 && e.opts.Proxy.Kind == simulate.KindEnvoy {
 		// What Envoy makes of weights is not in proportion to them.
-		shares, err := e.trimtab.shares(ctx)
+		shares, err := e.trimtabs[0].shares(ctx)
 		if err != nil {
 			return
 		}

@@ -54,9 +54,14 @@ func (o *Options) note(format string, args ...any) {
 
 // restarts tells whether a backend is ever away, so that proxies have to find out.
 func restarts(s *simulate.Scenario) bool {
+	return ever(s, func(c *simulate.Condition) bool { return c.Killed })
+}
+
+// ever tells whether something is ever so of a backend.
+func ever(s *simulate.Scenario, so func(*simulate.Condition) bool) bool {
 	for t := time.Duration(0); t < s.Duration; t += simulate.Tick {
 		for i := range s.Backends {
-			if conditionAt(s, i, t).Killed {
+			if c := s.Condition(i, t); so(&c) {
 				return true
 			}
 		}

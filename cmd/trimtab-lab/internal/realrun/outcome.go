@@ -44,8 +44,14 @@ type seen struct {
 	minutes                float64
 	convergence            []simulate.Convergence
 	series                 *simulate.Series
-	// steady is that no backend ever breaks connections off.
+	// steady is that neither backends nor trimtab ever end connections.
 	steady bool
+	// broken is how many of the lost connections their backends broke off, and shed
+	// how many trimtab has closed.
+	broken, shed int
+	// clientsLost is how many clients had tried and had no connection at the end.
+	clientsLost int
+	held        simulate.Held
 }
 
 // openLimit is how late connections may be open at their 99th percentile. They
@@ -99,15 +105,15 @@ func (r *PolicyRun) connected() string {
 	if c.Opened+c.Failed == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; %d connections, %d failed, %d at most, max/mean %.3f, %d lost, open %v late at p99",
-		c.Opened, c.Failed, c.Peak, r.seen.connections, c.Lost, round(c.OpenLate.P99))
+	return fmt.Sprintf("; %d connections, %d failed, %d at most, max/mean %.3f, at the peak %.4f, %d lost, %d closed by trimtab, %d clients without one, open %v late at p99",
+		c.Opened, c.Failed, c.Peak, r.seen.connections, r.seen.held.PeakMaxMean, r.seen.broken, r.seen.shed, r.seen.clientsLost, round(c.OpenLate.P99))
 }
 
 // simulated is the run as the simulation would tell of it.
 func (r *PolicyRun) simulated() simulate.Result {
 	return simulate.Result{
 		Requests: r.Requests, Failed: r.Errors.Total(), Refused: r.Refused, Unfinished: r.Unfinished,
-		Lost: r.Connections.LostThen,
+		Lost: r.seen.broken, Shed: r.seen.shed, ClientsLost: r.seen.clientsLost, Held: r.seen.held,
 		Mean: r.Mean, P50: r.Latency.P50, P90: r.Latency.P90, P99: r.Latency.P99, P999: r.Latency.P999,
 		Imbalance: r.seen.imbalance, ConnectionsMaxMean: r.seen.connections,
 		Pushes: r.seen.pushes, PushRate: float64(r.seen.pushes) / r.seen.minutes / float64(r.seen.backends),

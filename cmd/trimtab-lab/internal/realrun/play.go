@@ -20,8 +20,8 @@ func (e *entrant) play(ctx context.Context, start time.Time) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
-	if e.trimtab != nil {
-		group.Go(func() error { return e.trimtab.Wait(ctx) })
+	for _, t := range e.trimtabs {
+		group.Go(func() error { return t.Wait(ctx) })
 	}
 	group.Go(func() error {
 		defer stop()
@@ -84,7 +84,7 @@ func (e *entrant) second(ctx context.Context, at time.Duration, counted bool) er
 	if e.giver != byController {
 		e.look(ctx, at, counted)
 	}
-	e.gauge.second(e.backends, e.conditions.now, e.inForce.drawable(e.conditions.now), counted)
+	e.gauge.second(at, e.backends, e.conditions.now, e.inForce.drawable(e.conditions.now))
 	if e.giver != byController || at >= e.opts.Scenario.Duration {
 		return nil
 	}
@@ -103,7 +103,7 @@ func (e *entrant) step(ctx context.Context, at time.Duration, counted bool) erro
 	samples := make([]simulate.Sample, len(e.backends))
 	for i := range samples {
 		c := &e.conditions.now[i]
-		samples[i] = simulate.Sample{Report: noLoad(), Up: !out(c), Present: !c.Absent}
+		samples[i] = simulate.Sample{Report: noLoad(), Up: !c.Out(), Present: !c.Absent}
 		if e.reports != nil {
 			samples[i].Report = e.reports.mailboxes[i].take()
 		}

@@ -85,6 +85,16 @@ func ran(t *testing.T, o Options) Outcome {
 	return out
 }
 
+// runOf is a policy's first run.
+func runOf(t *testing.T, o *Outcome, policy string) *PolicyRun {
+	t.Helper()
+	i := slices.IndexFunc(o.Runs, func(r PolicyRun) bool { return r.Policy == policy })
+	if i < 0 {
+		t.Fatalf("%s has not been run", policy)
+	}
+	return &o.Runs[i]
+}
+
 // figures are those of a policy, nil if it cannot be run.
 func figures(t *testing.T, s simulate.Summary, policy string) *simulate.Figures {
 	t.Helper()

@@ -110,7 +110,7 @@ func (r *reporter) report(i int, from *backend.Backend, c *simulate.Condition) s
 	default:
 		o.last = l
 	}
-	if lost || c.Report == simulate.ReportStop || out(c) || c.Hanging {
+	if lost || c.Report == simulate.ReportStop || c.Away() || c.Hanging {
 		return noLoad()
 	}
 	return l

@@ -2,6 +2,7 @@ package realrun
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,7 +16,10 @@ func Run(ctx context.Context, o Options) (Outcome, error) {
 		return Outcome{}, err
 	}
 	var out Outcome
-	verdicts, entries := o.entries()
+	verdicts, entries, err := o.entries()
+	if err != nil {
+		return Outcome{}, err
+	}
 	for _, seed := range o.Seeds {
 		runs, err := o.seed(ctx, entries, seed)
 		if err != nil {
@@ -29,15 +33,18 @@ func Run(ctx context.Context, o Options) (Outcome, error) {
 
 // entries has a verdict for each policy, and what can be run of them: the
 // omniscient one, which the others are measured by, always.
-func (o *Options) entries() ([]simulate.Verdict, []entry) {
+func (o *Options) entries() ([]simulate.Verdict, []entry, error) {
 	var verdicts []simulate.Verdict
 	var entries []entry
 	for _, p := range o.Policies {
-		v := simulate.Verdict{Scenario: o.Scenario.Name, Proxy: o.Proxy, Policy: p.Name, Sockets: !hasRequests(&o.Scenario)}
+		v := simulate.Verdict{Scenario: o.Scenario.Name, Proxy: o.Proxy, Policy: p.Name, Sockets: !hasRequests(&o.Scenario), Clients: clients(&o.Scenario) > 0}
 		e, err := o.entryOf(p)
-		if err != nil {
+		switch {
+		case errors.Is(err, simulate.ErrNotApplicable):
 			v.NotApplicable = err.Error()
-		} else {
+		case err != nil:
+			return nil, nil, fmt.Errorf("policy %s: %w", p.Name, err)
+		default:
 			entries = append(entries, e)
 		}
 		verdicts = append(verdicts, v)
@@ -46,7 +53,7 @@ func (o *Options) entries() ([]simulate.Verdict, []entry) {
 	if !slices.ContainsFunc(entries, func(e entry) bool { return e.policy.Name == known.Name }) {
 		entries = append(entries, entry{policy: known, proxy: o.Proxy})
 	}
-	return verdicts, entries
+	return verdicts, entries, nil
 }
 
 // seed runs all policies on one trace, group after group.

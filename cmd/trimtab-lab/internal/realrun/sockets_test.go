@@ -114,3 +114,60 @@ func TestThingsHappenToConnections(t *testing.T) {
 		})
 	}
 }
+
+// One joins, and then another is deployed: who closes nothing breaks its connections
+// off, and leaves who came empty.
+const deployed = `
+name: deployed
+warmup: 1s
+duration: 32s
+proxy: {kind: haproxy, balance: leastconn}
+backends:
+  - {name: s, count: 2, cores: 4}
+  - {name: new, cores: 4, joins_at: 5s}
+reports: {period: 1s, delay: 200ms}
+shed: {rate: 20%/s}
+traffic:
+  - kind: websockets
+    clients: 120
+    connect_over: 500ms
+    message: {every: 1s, demand: 2ms}
+    reconnect: {delay: {uniform: [100ms, 500ms]}}
+events: [{at: 25s, backend: s-1, restart: {drain: 5s, down: 1s}}]
+policies: [leastconn, trimtab]
+`
+
+func TestConnectionsMoveAndDrain(t *testing.T) {
+	o := parsed(t, deployed)
+	out := ran(t, o)
+	f := figures(t, out.Summary, "leastconn")
+	// 40 of 60 would be each one's, and all of one are to leave.
+	if least := f.ConnectionsLeast; least < 36+60+10 || least > 36+60+2*60 || *f.ConnectionsShedOverLeast != 0 {
+		t.Errorf("leastconn: %+v", f.SocketFigures)
+	}
+	if f.ConnectionsPeak != 120 || f.ConnectionsPeakMaxMean < 1.2 || f.ConnectionsPeakMaxMin < 20 || f.ConnectionsLost < 50 || f.ClientsLost != 0 {
+		t.Errorf("leastconn: %+v", f)
+	}
+	backends := runOf(t, &out, "leastconn").seen.series.Backends
+	if drained := backends[0].InFlight; drained[28] < 50 || drained[31] > 60 {
+		t.Errorf("s-1 has %v in flight over time", drained)
+	}
+	if joined := backends[2].InFlight; joined[10] > 5 {
+		t.Errorf("new has %v in flight over time, though nobody leaves", joined)
+	}
+	if f = figures(t, out.Summary, "trimtab"); f == nil {
+		for _, p := range out.Policies {
+			t.Logf("%s: %s", p.Name, p.NotApplicable)
+		}
+		t.Fatal("trimtab's run is not applicable")
+	}
+	// A third of them moves to who joined, another leaves before the restart.
+	if f.ConnectionsShed < 65 || f.ConnectionsShed > 100 || f.ConnectionsLost > 15 || f.ClientsLost != 0 {
+		t.Errorf("trimtab: %+v, %+v", f, f.SocketFigures)
+	}
+	for _, b := range runOf(t, &out, "trimtab").seen.series.Backends {
+		if held := b.InFlight[24]; held > 1.25*40 {
+			t.Errorf("%v of 120 connections in flight on one of three", held)
+		}
+	}
+}

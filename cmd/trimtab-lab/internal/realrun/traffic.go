@@ -12,6 +12,7 @@ import (
 type traffic struct {
 	replay  *load.Replay  // nil without requests
 	clients *load.Clients // nil without long-lived connections
+	callers []*simulate.Client
 }
 
 // traffic begins at an instant. The caller has to call stop, also after an error.
@@ -32,7 +33,7 @@ func (e *entrant) traffic(ctx context.Context, d drawn, start time.Time) (t traf
 	if len(e.opts.Scenario.Sockets) == 0 {
 		return t, nil
 	}
-	clients, err := simulate.Clients(&e.opts.Scenario, d.seed)
+	t.callers, err = simulate.Clients(&e.opts.Scenario, d.seed)
 	if err != nil {
 		return t, err
 	}
@@ -40,7 +41,7 @@ func (e *entrant) traffic(ctx context.Context, d drawn, start time.Time) (t traf
 	for _, s := range e.stacks {
 		o.URLs = append(o.URLs, "ws://"+s.Addr+"/ws")
 	}
-	for _, c := range clients {
+	for _, c := range t.callers {
 		o.Clients = append(o.Clients, caller{c})
 	}
 	t.clients, err = load.StartClients(ctx, o, start)
@@ -81,6 +82,17 @@ func (t *traffic) parts() []load.Part {
 		out = append(out, t.clients)
 	}
 	return out
+}
+
+// lost is how many clients had tried and had no connection at the end. It may be asked after stop only.
+func (t *traffic) lost() int {
+	n := 0
+	for _, c := range t.callers {
+		if c.Lost() {
+			n++
+		}
+	}
+	return n
 }
 
 // connected is how connections went in [from, to).

@@ -20,8 +20,11 @@ import (
 // trimtab is the real program with a configuration as a person would write it.
 type trimtab struct {
 	*child.Process
-	file   string
-	config config
+	program, file string
+	config        config
+	// written is what the file says, and drained who is under an order.
+	written string
+	drained map[string]bool
 }
 
 // config is all that trimtab is told.
@@ -44,7 +47,7 @@ func startTrimtab(ctx context.Context, program string, c config, now []simulate.
 	if err != nil {
 		return nil, fmt.Errorf("trimtab's configuration: %w", err)
 	}
-	t := &trimtab{file: filepath.Join(dir, "trimtab.yaml"), config: c}
+	t := &trimtab{program: program, file: filepath.Join(dir, "trimtab.yaml"), config: c, drained: map[string]bool{}}
 	if err := t.write(now); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -65,6 +68,9 @@ func startTrimtab(ctx context.Context, program string, c config, now []simulate.
 
 // reload tells the program who is in the pool now.
 func (t *trimtab) reload(now []simulate.Condition) error {
+	if t.config.text(now) == t.written {
+		return nil
+	}
 	if err := t.write(now); err != nil {
 		return err
 	}
@@ -73,7 +79,8 @@ func (t *trimtab) reload(now []simulate.Condition) error {
 }
 
 func (t *trimtab) write(now []simulate.Condition) error {
-	if err := os.WriteFile(t.file, []byte(t.config.text(now)), 0o600); err != nil {
+	t.written = t.config.text(now)
+	if err := os.WriteFile(t.file, []byte(t.written), 0o600); err != nil {
 		return fmt.Errorf("trimtab's configuration: %w", err)
 	}
 	return nil
@@ -96,6 +103,9 @@ func (c config) text(now []simulate.Condition) string {
 	}
 	if c.period > 0 {
 		line("  load: [http: {path: /load, period: %v}]", c.period)
+	}
+	if shed := c.shed(); shed != "" {
+		line("  shed: {%s}", shed)
 	}
 	line("  targets:")
 	for _, socket := range c.sockets {

@@ -124,7 +124,7 @@ func sensitive() map[string]float64 {
 		"MaxSurprise ×0.5": 0.07,
 		// A fifth of the use reported is a claim of 1.6: doubted from 0.8 on, it is
 		// found out late, when the queue is there.
-		"BelieveAbove ×2": 0.08,
+		"BelieveAbove ×2": 0.11,
 		// Half of the leak has weights follow what waits for a server that hangs twice
 		// as far, and back, without reports under random(2).
 		"Leak ×0.5": 0.07,

@@ -127,7 +127,7 @@ func TestIdleIsTheSame(t *testing.T) {
 func TestSweep(t *testing.T) {
 	matches := []simulate.Match{match(t, ""), match(t, "reports: none")}
 	calls := 0
-	got, err := Sweep(t.Context(), matches, []string{"FirstDelay", "DistrustTakes"}, func(int) { calls++ })
+	got, err := Sweep(t.Context(), matches, []string{"FirstDelay", "GuardTakes"}, func(int) { calls++ })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestSweep(t *testing.T) {
 			t.Errorf("%s: noise %v", r.Name(), r.Noise)
 		}
 		for _, c := range r.Changes {
-			if idle := c.Constant == "DistrustTakes"; c.Idle != idle {
+			if idle := c.Constant == "GuardTakes"; c.Idle != idle {
 				t.Errorf("%s: %s ×%v idle %v, want %v", r.Name(), c.Constant, c.Factor, c.Idle, idle)
 			}
 			if c.Idle && (c.P99 != 0 || c.Errors != 0) {
@@ -153,7 +153,7 @@ func TestSweep(t *testing.T) {
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
-	again, err := Sweep(t.Context(), matches, []string{"FirstDelay", "DistrustTakes"}, nil)
+	again, err := Sweep(t.Context(), matches, []string{"FirstDelay", "GuardTakes"}, nil)
 	if diff := cmp.Diff(got, again); diff != "" || err != nil {
 		t.Errorf("another time, error %v (-first +second):\n%s", err, diff)
 	}

@@ -12,6 +12,7 @@
   ];
   // Told apart by most colour-blind people, on white and on black.
   const colours = ["#3b82c4", "#e07b00", "#2f9e63", "#c2418f", "#8c6bd8", "#a3791f", "#12a5b3", "#d0493b", "#7a8a99", "#7fae1e", "#5a61e0", "#b06a50"];
+  const few = 4; // are all shown
   const usual = ["equal", "omniscient", "trimtab", "trimtab-noreports"];
 
   function decode(text, max, factor) {
@@ -146,7 +147,7 @@
       const label = document.createElement("label"), box = document.createElement("input");
       box.type = "checkbox";
       box.value = name;
-      box.checked = !some.length || some.includes(name);
+      box.checked = !some.length || names.length <= few || some.includes(name);
       label.append(box, " " + name);
       return label;
     }));
