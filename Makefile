@@ -13,7 +13,7 @@ FUZZTIME ?= 20s
 REALTIME := /cmd/trimtab-lab\(/internal/\(alarm\|backend\|child\|demo\|load\|machine\|realrun\|realtime\|stack\)\)\?$$
 # A seed for drawn scenarios that nothing was tuned with, and how many seeds each
 # scenario gets.
-JUDGE_DRAW_SEED ?= 20261121
+JUDGE_DRAW_SEED ?= 20280229
 JUDGE_SEEDS     ?= 5
 # What the law's constants are swept in: every kind of disturbance, proxy and
 # traffic, without the largest pools.
@@ -90,17 +90,25 @@ fuzz: ## every fuzz target for FUZZTIME (default 20s) each
 	  done; \
 	done
 
+may_install = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
+install = apt-get install -y -qq --no-install-recommends $(1) >/dev/null || \
+	      { apt-get update -qq && apt-get install -y -qq --no-install-recommends $(1) >/dev/null; }
+
 # What the tests and the demo need besides Go.
 proxies:
 	@command -v haproxy >/dev/null || [ -x /usr/sbin/haproxy ] || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "installing haproxy"; \
-	    apt-get install -y -qq --no-install-recommends haproxy >/dev/null || \
-	      { apt-get update -qq && apt-get install -y -qq --no-install-recommends haproxy >/dev/null; }; \
+	  if $(may_install); then \
+	    echo "installing haproxy"; $(call install,haproxy); \
 	  else \
 	    echo "HAProxy (2.6 or newer) is missing. Install it, for example:"; \
 	    echo "  sudo apt-get install --no-install-recommends haproxy"; \
 	    exit 1; \
+	  fi; }
+	@command -v dig >/dev/null || { \
+	  if $(may_install); then \
+	    echo "installing dig"; $(call install,bind9-dnsutils); \
+	  else \
+	    echo "dig is missing: its tests are left out (sudo apt-get install bind9-dnsutils)"; \
 	  fi; }
 
 clean: ## remove what was built
