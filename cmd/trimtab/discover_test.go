@@ -138,12 +138,12 @@ func TestBackendsAreDiscoveredByDNS(t *testing.T) {
     targets: [agent_check: {listen: %q, initial_weight: 100}]
 `, packets.LocalAddr(), agents))
 	agent := func(backend string) string {
-		conn, err := net.DialTimeout("tcp", agents, 5*time.Second)
+		conn, err := net.Dial("tcp", agents)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 			t.Fatal(err)
 		}
 		_, _ = fmt.Fprintf(conn, "web/%s\n", backend)

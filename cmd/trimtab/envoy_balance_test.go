@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -81,7 +80,7 @@ func shares(t *testing.T, in *envoyinstance.Instance, listener string, servers [
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer cancel()

@@ -114,7 +114,7 @@ func TestEnvoyEDSOnlyExampleShowsTheWholeDifference(t *testing.T) {
 	if err != nil {
 		needed(t, err.Error())
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := instance.Validate(ctx, envoy, before); err != nil {
 		t.Error(err)
@@ -175,7 +175,7 @@ func startEnvoyExample(t *testing.T, folder string) started {
 		"port_value: 18000", "port_value: "+port,
 		"address: 0.0.0.0, port_value: 8080", "address: 127.0.0.1, port_value: 0",
 	).Replace(exampleText(t, filepath.Join(folder, "envoy.yaml")))
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var err error
 	if s.envoy, err = instance.Start(ctx, instance.Options{Config: config}); err != nil {
@@ -296,7 +296,7 @@ func TestEnvoyEDSOnlyExampleIsTuned(t *testing.T) {
 // echoes has a WebSocket answer through Envoy.
 func (s started) echoes(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	socket, response, err := websocket.Dial(ctx, "ws://"+s.at+"/", nil)
 	if err != nil {

@@ -74,7 +74,7 @@ func exampleClient(t *testing.T, bootstrap string, args ...string) (lines *bufio
 	}
 	wait := tied(t, command)
 	// A client that prints nothing ends, and the reader with it.
-	timer := time.AfterFunc(30*time.Second, func() { _ = command.Process.Kill() })
+	timer := time.AfterFunc(patience, func() { _ = command.Process.Kill() })
 	ended := false
 	stop = func() error {
 		if ended {

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 
@@ -64,7 +63,7 @@ func TestReportExampleIsDrained(t *testing.T) {
 	r.until(t, "told by both servers", ready)
 
 	const clients = 30
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*patience)
 	defer cancel()
 	var group sync.WaitGroup
 	defer group.Wait()

@@ -132,7 +132,7 @@ func (m *serviceManager) next(t *testing.T) []string {
 
 func (m *serviceManager) message(t *testing.T) []string {
 	t.Helper()
-	if err := m.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := m.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	buffer := make([]byte, 4096) // systemd takes no more

@@ -84,6 +84,10 @@ func proxyWith(t *testing.T, options instance.Options) *instance.Instance {
 	return in
 }
 
+// patience is for what comes at once, or within some steps of trimtab's, where nothing
+// else runs: only what never comes takes as long.
+const patience = time.Minute
+
 func call(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -185,12 +189,12 @@ func weights(t *testing.T, in *instance.Instance) string {
 
 func ask(t *testing.T, in *instance.Instance, command string) string {
 	t.Helper()
-	conn, err := net.DialTimeout("unix", in.Socket(), time.Second)
+	conn, err := net.Dial("unix", in.Socket())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := fmt.Fprintln(conn, command); err != nil {
@@ -284,7 +288,7 @@ func (r *running) until(t *testing.T, what string, ok func(status.Document) bool
 
 func (r *running) untilEvery(t *testing.T, interval time.Duration, what string, ok func(status.Document) bool) status.Document {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()

@@ -102,7 +102,7 @@ func reportToWeight(ctx context.Context, t *testing.T, group *sync.WaitGroup, in
 	group.Go(func() { tuned.Run(ctx) })
 	failed := <-fail
 	for !strings.HasPrefix(ask(t, in, "get weight "+b.Name()+"/s1"), "0 ") {
-		if time.Since(failed) > 10*time.Second {
+		if time.Since(failed) > patience {
 			t.Errorf("weight never set: %+v", tuned.Snapshot().Targets)
 			return 0
 		}

@@ -35,7 +35,7 @@ func edgeEnvoy(t *testing.T, xds, listener string) (in *instance.Instance, at st
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if in, err = instance.Start(ctx, instance.Options{Config: config}); err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ const (
 	stopTimeout = 3 * time.Second
 	// startTimeout bounds what a caller leaves unbounded. Envoy waits up to 15 s
 	// for a control plane that does not answer.
-	startTimeout = 20 * time.Second
+	startTimeout = time.Minute
 	readyPeriod  = 5 * time.Millisecond
 )
 
