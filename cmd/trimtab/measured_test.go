@@ -53,9 +53,10 @@ func TestMeasuredReportToWeight(t *testing.T) {
 	measuring.Wait()
 	slices.Sort(took[:])
 	t.Logf("from the report to the weight in force, with a tick of %v: %v to %v, all of %d: %v", tick, took[0], took[pools-1], pools, took)
-	// Several ticks would be a fault; a busy machine's milliseconds are not.
-	if took[pools-1] > 2*tick {
-		t.Errorf("%v from the report to the weight, want about one tick", took[pools-1])
+	// Several ticks would be a fault. One second in which HAProxy does not run is none,
+	// and meets those whose tick is due then.
+	if took[pools/2] > 2*tick || took[pools-1] > 5*tick {
+		t.Errorf("%v from the report to the weight at the median and %v at the most, want about one tick", took[pools/2], took[pools-1])
 	}
 }
 
