@@ -4,7 +4,7 @@
 //	Start ─▶ temporary directory, listeners on 127.0.0.1:0
 //	      ─▶ haproxy -c   (an error carries what HAProxy says)
 //	      ─▶ haproxy -db  (inherits the listeners, dies with its parent)
-//	      ─▶ waits for the stats socket to answer
+//	      ─▶ waits for the stats socket, and a master, to answer
 //
 // Ports never collide, since HAProxy inherits listeners that are open already,
 // and nothing stays behind: Stop waits for the process and removes its files,
@@ -42,8 +42,8 @@ type Instance struct {
 	process *process
 }
 
-// Start runs HAProxy and returns when its stats socket answers. ctx bounds the
-// start only; Stop ends the instance.
+// Start runs HAProxy and returns when its stats socket answers, and its master if
+// it has one. ctx bounds the start only; Stop ends the instance.
 func Start(ctx context.Context, opts Options) (_ *Instance, err error) {
 	binary := opts.Binary
 	if binary == "" {

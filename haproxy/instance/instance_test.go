@@ -120,6 +120,25 @@ func TestStopEndsAStoppedProcess(t *testing.T) {
 	}
 }
 
+// A signal that comes before the master takes any would be lost.
+func TestAStartedMasterTakesSignals(t *testing.T) {
+	in := started(t, Options{Config: strings.ReplaceAll(config, "SERVER", "127.0.0.1:1"), Listeners: 1, MasterWorker: true})
+	if err := in.Signal(syscall.SIGUSR2); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(readyPeriod)
+	defer tick.Stop()
+	for !strings.Contains(in.Output(), "Reloading HAProxy") {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("the signal was lost:\n%s", in.Output())
+		case <-tick.C:
+		}
+	}
+}
+
 func TestErrorCarriesWhatHAProxySays(t *testing.T) {
 	if _, err := Find(); err != nil {
 		t.Skip(err)

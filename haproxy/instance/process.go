@@ -93,7 +93,11 @@ func (in *Instance) launch(ctx context.Context) error {
 	in.process = p
 	in.mu.Unlock()
 
-	if err := in.waitReady(ctx, p, 0); err != nil {
+	err = in.waitReady(ctx, p, 0)
+	if err == nil && in.opts.MasterWorker {
+		err = in.waitMaster(ctx, p)
+	}
+	if err != nil {
 		return errors.Join(err, in.end(syscall.SIGKILL))
 	}
 	return nil

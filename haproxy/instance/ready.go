@@ -61,20 +61,36 @@ func (in *Instance) signalReload(ctx context.Context) error {
 
 // waitReady waits for a process other than `not` to answer on the socket.
 func (in *Instance) waitReady(ctx context.Context, p *process, not int) error {
+	return in.waitFor(ctx, p, in.socket, func(ctx context.Context) (bool, error) {
+		pid, err := in.askPID(ctx)
+		return err == nil && pid != not, err
+	})
+}
+
+// waitMaster waits for the master to answer. Its worker may do so before it: until
+// then the master takes no signal, and one that comes is lost.
+func (in *Instance) waitMaster(ctx context.Context, p *process) error {
+	return in.waitFor(ctx, p, in.MasterSocket(), func(ctx context.Context) (bool, error) {
+		_, err := ask(ctx, in.MasterSocket(), "show proc", "")
+		return err == nil, err
+	})
+}
+
+func (in *Instance) waitFor(ctx context.Context, p *process, socket string, ready func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	tick := time.NewTicker(readyPeriod)
 	defer tick.Stop()
 	for {
-		pid, err := in.askPID(ctx)
-		if err == nil && pid != not {
+		ok, err := ready(ctx)
+		if ok {
 			return nil
 		}
 		select {
 		case <-p.done:
 			return fmt.Errorf("haproxy instance: ended at once: %w:\n%s", p.err, in.Output())
 		case <-ctx.Done():
-			return fmt.Errorf("haproxy instance: socket %s not ready: %w:\n%s", in.socket, errors.Join(ctx.Err(), err), in.Output())
+			return fmt.Errorf("haproxy instance: socket %s not ready: %w:\n%s", socket, errors.Join(ctx.Err(), err), in.Output())
 		case <-tick.C:
 		}
 	}
@@ -82,10 +98,20 @@ func (in *Instance) waitReady(ctx context.Context, p *process, not int) error {
 
 // askPID asks the process behind the socket for its id.
 func (in *Instance) askPID(ctx context.Context) (int, error) {
-	var d net.Dialer
-	c, err := d.DialContext(ctx, "unix", in.socket)
+	text, err := ask(ctx, in.socket, "show info", "Pid: ")
 	if err != nil {
 		return 0, err
+	}
+	return strconv.Atoi(text)
+}
+
+// ask sends a command and returns what comes after prefix in the first line of the
+// answer that begins with it.
+func ask(ctx context.Context, socket, command, prefix string) (string, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "unix", socket)
+	if err != nil {
+		return "", err
 	}
 	defer func() { _ = c.Close() }()
 	deadline := time.Now().Add(time.Second)
@@ -93,16 +119,16 @@ func (in *Instance) askPID(ctx context.Context) (int, error) {
 		deadline = t
 	}
 	if err := c.SetDeadline(deadline); err != nil {
-		return 0, err
+		return "", err
 	}
-	if _, err := c.Write([]byte("show info\n")); err != nil {
-		return 0, err
+	if _, err := fmt.Fprintln(c, command); err != nil {
+		return "", err
 	}
 	lines := bufio.NewScanner(c)
 	for lines.Scan() {
-		if text, ok := strings.CutPrefix(lines.Text(), "Pid: "); ok {
-			return strconv.Atoi(text)
+		if text, ok := strings.CutPrefix(lines.Text(), prefix); ok {
+			return text, nil
 		}
 	}
-	return 0, errors.Join(errors.New("no Pid in show info"), lines.Err())
+	return "", errors.Join(fmt.Errorf("no line %q in %s", prefix, command), lines.Err())
 }
