@@ -29,7 +29,10 @@ func (c runCommand) Run(ctx context.Context, s *streams) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var group sync.WaitGroup
-	group.Go(func() { reloadOnHangup(ctx, d) })
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // before anybody is told that trimtab runs: unheeded, it ends a program
+	defer signal.Stop(hangups)
+	group.Go(func() { reloadOnHangup(ctx, d, hangups) })
 	group.Go(func() { giveBack(ctx) })
 	err = d.Run(ctx)
 	cancel()
@@ -52,10 +55,7 @@ func giveBack(ctx context.Context) {
 	}
 }
 
-func reloadOnHangup(ctx context.Context, d *daemon.Daemon) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
+func reloadOnHangup(ctx context.Context, d *daemon.Daemon, hangups <-chan os.Signal) {
 	for {
 		select {
 		case <-ctx.Done():
