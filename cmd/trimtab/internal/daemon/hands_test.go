@@ -35,6 +35,7 @@ func hookAt(t *testing.T, url string) *shedHook {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.close)
+	h.client.Timeout = time.Minute // who is slow to answer here is not meant to be too late
 	h.SetBackends([]scorer.Backend{{Name: "s1", Address: "127.0.0.1:80"}, {Name: "s2"}})
 	return h
 }
@@ -200,11 +201,21 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(report.ShedAnswer{Asked: n, Limited: n < request.Connections, Limit: 7})
 }
 
+// direct answers without a network: in a bubble nothing takes time but what is said to.
+type direct struct{ http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	return w.Result(), r.Context().Err()
+}
+
+// serve gives hands with a hook that a handler answers for, in a bubble.
 func serve(t *testing.T, handler http.Handler) *hands {
 	t.Helper()
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	return &hands{hook: hookAt(t, server.URL)}
+	h := hookAt(t, "http://127.0.0.1")
+	h.client.Transport, h.client.Timeout = direct{handler}, hookTimeout
+	return &hands{hook: h}
 }
 
 func tenOf(backend string) *scorer.Decision {
@@ -213,44 +224,48 @@ func tenOf(backend string) *scorer.Decision {
 
 // What is asked for is spread over the time.
 func TestAHookIsAskedInPortions(t *testing.T) {
-	c := &counter{allowed: func() int { return 10 }}
-	asked, err := serve(t, c).ask(t.Context(), tenOf("s1"), 4*hookEvery)
-	if err != nil || asked != 10 || c.asked != 10 || len(c.bodies) < 2 || len(c.bodies) > 4 {
-		t.Errorf("asked %d, %v, in %d portions", asked, err, len(c.bodies))
-	}
-	if !strings.Contains(c.bodies[0], `"order":"youngest","by":"trimtab","reason":"too many"`) {
-		t.Errorf("asked with %s", c.bodies[0])
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c := &counter{allowed: func() int { return 10 }}
+		asked, err := serve(t, c).ask(t.Context(), tenOf("s1"), 4*hookEvery)
+		if err != nil || asked != 10 || c.asked != 10 || len(c.bodies) != 4 {
+			t.Errorf("asked %d, %v, in %d portions", asked, err, len(c.bodies))
+		}
+		if !strings.Contains(c.bodies[0], `"order":"youngest","by":"trimtab","reason":"too many"`) {
+			t.Errorf("asked with %s", c.bodies[0])
+		}
+	})
 }
 
 // Whom a hook lets go later is asked with the next portion; what is left is told.
 func TestALimitedHookIsAskedForTheRest(t *testing.T) {
-	room := []int{10, 0, 2, 10}
-	late := &counter{}
-	late.allowed = func() int { return room[min(len(late.bodies), len(room))-1] }
-	if asked, err := serve(t, late).ask(t.Context(), tenOf("s1"), 4*hookEvery); asked != 10 || err != nil {
-		t.Errorf("asked %d, %v, want all and no error when all were asked in the end", asked, err)
-	}
-	slow := &counter{allowed: func() int { return 1 }}
-	asked, err := serve(t, slow).ask(t.Context(), tenOf("s1"), 3*hookEvery)
-	if asked < 1 || asked > 3 || !errors.Is(err, errLimited) || !strings.Contains(err.Error(), "limit of 7 a second") {
-		t.Errorf("asked %d, %v, want as many as it lets go and its limit", asked, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		room := []int{10, 0, 2, 10}
+		late := &counter{}
+		late.allowed = func() int { return room[min(len(late.bodies), len(room))-1] }
+		if asked, err := serve(t, late).ask(t.Context(), tenOf("s1"), 4*hookEvery); asked != 10 || err != nil {
+			t.Errorf("asked %d, %v, want all and no error when all were asked in the end", asked, err)
+		}
+		slow := &counter{allowed: func() int { return 1 }}
+		asked, err := serve(t, slow).ask(t.Context(), tenOf("s1"), 3*hookEvery)
+		if asked != 3 || !errors.Is(err, errLimited) || !strings.Contains(err.Error(), "limit of 7 a second") {
+			t.Errorf("asked %d, %v, want as many as it lets go and its limit", asked, err)
+		}
+	})
 }
 
 // Who takes long to answer is asked for all that is due by then, and not for longer
 // than the next plan waits.
 func TestAHookThatAnswersLateIsAskedForMore(t *testing.T) {
-	c := &counter{allowed: func() int { return 10 }}
-	asked, err := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		pause, done := context.WithTimeout(r.Context(), 700*time.Millisecond)
-		defer done()
-		<-pause.Done()
-		c.ServeHTTP(w, r)
-	})).ask(t.Context(), tenOf("s1"), 4*hookEvery)
-	if asked != 10 || err != nil || len(c.bodies) > 2 {
-		t.Errorf("asked %d, %v, in %d portions; want all in two", asked, err, len(c.bodies))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c := &counter{allowed: func() int { return 10 }}
+		asked, err := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			pass(700 * time.Millisecond)
+			c.ServeHTTP(w, r)
+		})).ask(t.Context(), tenOf("s1"), 4*hookEvery)
+		if asked != 10 || err != nil || len(c.bodies) != 2 {
+			t.Errorf("asked %d, %v, in %d portions; want all in two", asked, err, len(c.bodies))
+		}
+	})
 }
 
 // Who finds nobody to ask is given time for those who were asked to go.
@@ -299,6 +314,7 @@ func TestAHookThatDoesNotAnswer(t *testing.T) {
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { close(released) })
 	h := hookAt(t, server.URL)
+	h.client.Timeout = hookTimeout
 	if n, err := h.shed(t.Context(), "s1", 7, ""); n != 7 || err == nil {
 		t.Errorf("asked %d, %v, want the 7 that it may have asked, and an error", n, err)
 	}
@@ -332,7 +348,9 @@ func TestAHookThatDoesNotAnswer(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = silent.Close() })
 	for name, url := range map[string]string{"a stranger": stranger.URL, "silent": "https://" + silent.Addr().String()} {
-		if n, err := hookAt(t, url).shed(t.Context(), "s1", 7, ""); n != 0 || err == nil {
+		h := hookAt(t, url)
+		h.client.Timeout = hookTimeout
+		if n, err := h.shed(t.Context(), "s1", 7, ""); n != 0 || err == nil {
 			t.Errorf("%s: asked %d, %v, want none and an error", name, n, err)
 		}
 	}
