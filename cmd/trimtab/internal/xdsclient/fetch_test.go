@@ -124,10 +124,45 @@ func TestFetch(t *testing.T) {
 	}
 }
 
+// expiring is a context whose deadline is when it is said.
+type expiring struct {
+	context.Context
+	over chan struct{}
+}
+
+func (e expiring) Done() <-chan struct{} { return e.over }
+
+func (e expiring) Err() error {
+	select {
+	case <-e.over:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 func TestFetchSaysWhatDidNotCome(t *testing.T) {
-	_, connection := served(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
+	s, connection := served(t)
+	ctx := expiring{t.Context(), make(chan struct{})}
+	var group sync.WaitGroup
+	defer group.Wait()
+	group.Go(func() {
+		defer close(ctx.over)
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for { // until it has what there is
+			for _, n := range s.Nodes() {
+				if len(n.Types) > 0 && n.Types[0].Acked != "" {
+					return
+				}
+			}
+			select {
+			case <-t.Context().Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
 	got, err := Fetch(ctx, connection, Query{Node: "edge-1", View: ViewEnvoy, Type: "eds", Names: []string{"later", "ws"}})
 	if err != nil {
 		t.Fatal(err)
