@@ -84,10 +84,13 @@ func TestARecordingIsReplayed(t *testing.T) {
 		errs string
 	}
 	done := make(chan result, 1)
+	watching, enough := context.WithCancel(t.Context())
 	go func() {
-		code, _, errs := call(t, "record", "web", "--for", "14s", "-o", file, "--addr", r.addr)
-		done <- result{code, errs}
+		errs := &lockedBuffer{}
+		code := run(watching, []string{"record", "web", "--for", "1h", "-o", file, "--addr", r.addr}, io.Discard, errs)
+		done <- result{code, errs.String()}
 	}()
+	t.Cleanup(enough)
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	for began := time.Now(); ; <-ticker.C {
@@ -112,8 +115,8 @@ func TestARecordingIsReplayed(t *testing.T) {
 	}
 
 	// One that begins in the middle goes to standard output.
-	code, out, errs := call(t, "record", "web", "--for", "3s", "--addr", r.addr)
-	if code != exitFine || !strings.Contains(errs, "none lost; ended: after 3s, as was asked for") {
+	code, out, errs := call(t, "record", "web", "--for", "5s", "--addr", r.addr)
+	if code != exitFine || !strings.Contains(errs, "none lost; ended: after 5s, as was asked for") {
 		t.Fatalf("exit code %d, says %s", code, errs)
 	}
 	middle := filepath.Join(dir, "middle.jsonl")
@@ -124,6 +127,7 @@ func TestARecordingIsReplayed(t *testing.T) {
 		t.Logf("from the middle: %d of %d plans the same, %v", o.Same, o.Plans, o.Backends)
 	}
 
+	enough()
 	got := <-done
 	if got.code != exitFine || !strings.Contains(got.errs, "none lost") {
 		t.Fatalf("exit code %d, says %s", got.code, got.errs)
@@ -191,13 +195,17 @@ func TestRecordAndReplaySayWhatIsWrong(t *testing.T) {
 	out, errs := &lockedBuffer{}, &lockedBuffer{}
 	done := make(chan int, 1)
 	go func() { done <- run(ctx, []string{"record", "web", "--addr", r.addr}, out, errs) }()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	for began := time.Now(); !strings.Contains(out.String(), `"plan":`); <-ticker.C {
-		if time.Since(began) > 10*time.Second {
-			t.Fatalf("nothing is recorded: %s", errs)
+	recorded := func() {
+		t.Helper()
+		ticker := time.NewTicker(20 * time.Millisecond)
+		defer ticker.Stop()
+		for began := time.Now(); !strings.Contains(out.String(), `"plan":`); <-ticker.C {
+			if time.Since(began) > time.Minute {
+				t.Fatalf("nothing is recorded: %s", errs)
+			}
 		}
 	}
+	recorded()
 	cancel()
 	if code := <-done; code != exitFine || !strings.Contains(errs.String(), "ended: cut off") {
 		t.Errorf("exit code %d, says %s", code, errs)
@@ -207,10 +215,9 @@ func TestRecordAndReplaySayWhatIsWrong(t *testing.T) {
 		t.Errorf("what was recorded until then: %+v", o)
 	}
 	// A pool that ends says so.
-	go func() { done <- run(t.Context(), []string{"record", "web", "--addr", r.addr}, io.Discard, errs) }()
-	r.until(t, "asked", steering)
-	tick := r.until(t, "asked", steering).Pools[0].Tick
-	r.until(t, "recording", func(d status.Document) bool { return d.Pools[0].Tick >= tick+2 })
+	out, errs = &lockedBuffer{}, &lockedBuffer{}
+	go func() { done <- run(t.Context(), []string{"record", "web", "--addr", r.addr}, out, errs) }()
+	recorded()
 	r.stop()
 	if code := <-done; code != exitFine || !strings.Contains(errs.String(), "stopped") {
 		t.Errorf("exit code %d, says %s", code, errs)
