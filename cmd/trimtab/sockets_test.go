@@ -27,6 +27,8 @@ import (
 type socketServer struct {
 	address string
 	open    atomic.Int64
+	// came counts all that it ever had.
+	came atomic.Int64
 	// polite counts those that the application itself has closed.
 	polite atomic.Int64
 	// percent is how busy it says that it is, at /busy.
@@ -58,6 +60,7 @@ func newLimitedSocketServer(t *testing.T, tokenFile string, shedRate float64) *s
 		if err != nil {
 			return
 		}
+		s.came.Add(1)
 		s.open.Add(1)
 		defer s.open.Add(-1)
 		leave := report.CloseWebSocket(socket, report.ServiceRestart)
