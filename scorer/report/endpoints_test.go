@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -100,63 +101,60 @@ func TestHooksThatAreNotThere(t *testing.T) {
 }
 
 func TestShedHook(t *testing.T) {
-	r := reporter(t, Options{ShedRate: 5})
-	reasons := make(chan Reason, 10)
-	for range 10 {
-		r.Connect(func(_ context.Context, why Reason) error { reasons <- why; return nil })
-	}
-	var log bytes.Buffer
-	h := Endpoints{Load: r, Shed: r, Token: token, Logger: slog.New(slog.NewTextHandler(&log, nil))}.Handler()
-	for name, body := range map[string]string{
-		"nothing":        "",
-		"no JSON":        "3",
-		"none":           `{"connections": 0}`,
-		"fewer":          `{"connections": -1}`,
-		"a word":         `{"connections": "3"}`,
-		"another order":  `{"connections": 1, "order": "dearest"}`,
-		"two lines":      `{"connections": 1, "reason": "a\nb"}`,
-		"a long reason":  `{"connections": 1, "reason": "` + strings.Repeat("x", 1001) + `"}`,
-		"a long request": `{"reason": "` + strings.Repeat("x", maxShedBody) + `"}`,
-	} {
-		if w := post(h, "/shed", secret, body); w.Code != http.StatusBadRequest {
-			t.Errorf("%s: status %d: %s", name, w.Code, w.Body)
+	synctest.Test(t, func(t *testing.T) { // in which the budget does not grow meanwhile
+		r := reporter(t, Options{ShedRate: 5})
+		reasons := make(chan Reason, 10)
+		for range 10 {
+			r.Connect(func(_ context.Context, why Reason) error { reasons <- why; return nil })
 		}
-	}
-	shed := func(body string) (int, ShedAnswer) {
-		w := post(h, "/shed", secret, body)
-		var answer ShedAnswer
-		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
-			t.Errorf("%s: %v", w.Body, err)
+		var log bytes.Buffer
+		h := Endpoints{Load: r, Shed: r, Token: token, Logger: slog.New(slog.NewTextHandler(&log, nil))}.Handler()
+		for name, body := range map[string]string{
+			"nothing":        "",
+			"no JSON":        "3",
+			"none":           `{"connections": 0}`,
+			"fewer":          `{"connections": -1}`,
+			"a word":         `{"connections": "3"}`,
+			"another order":  `{"connections": 1, "order": "dearest"}`,
+			"two lines":      `{"connections": 1, "reason": "a\nb"}`,
+			"a long reason":  `{"connections": 1, "reason": "` + strings.Repeat("x", 1001) + `"}`,
+			"a long request": `{"reason": "` + strings.Repeat("x", maxShedBody) + `"}`,
+		} {
+			if w := post(h, "/shed", secret, body); w.Code != http.StatusBadRequest {
+				t.Errorf("%s: status %d: %s", name, w.Code, w.Body)
+			}
 		}
-		return w.Code, answer
-	}
-	code, answer := shed(`{"connections": 3, "by": "trimtab", "order": "youngest", "reason": "busy", "of a newer version": 1}`)
-	if want := (ShedAnswer{Asked: 3, Open: 10, Movable: 7}); code != 200 || answer != want {
-		t.Errorf("%d, %+v, want %+v", code, answer, want)
-	}
-	for range 3 {
-		if got, want := <-reasons, (Reason{By: "trimtab", Text: "busy"}); got != want {
-			t.Errorf("reason %+v, want %+v", got, want)
+		shed := func(body string) (int, ShedAnswer) {
+			w := post(h, "/shed", secret, body)
+			var answer ShedAnswer
+			if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+				t.Errorf("%s: %v", w.Body, err)
+			}
+			return w.Code, answer
 		}
-	}
-	if code, answer := shed(`{"connections": 6}`); code != 200 || answer.Asked > 3 || !answer.Limited {
-		t.Errorf("%d, %+v, want what is left of 5 a second", code, answer)
-	}
-	for range 3 { // until the budget, which grows, is used up
-		if code, answer = shed(`{"connections": 6}`); code == http.StatusTooManyRequests {
-			break
+		code, answer := shed(`{"connections": 3, "by": "trimtab", "order": "youngest", "reason": "busy", "of a newer version": 1}`)
+		if want := (ShedAnswer{Asked: 3, Open: 10, Movable: 7}); code != 200 || answer != want {
+			t.Errorf("%d, %+v, want %+v", code, answer, want)
 		}
-	}
-	if code != http.StatusTooManyRequests || answer.Asked != 0 || !answer.Limited {
-		t.Errorf("%d, %+v, want 429", code, answer)
-	}
-	r.Close()
-	if w := post(h, "/shed", secret, `{"connections": 1}`); w.Code != http.StatusServiceUnavailable {
-		t.Errorf("closed: status %d", w.Code)
-	}
-	if strings.Contains(log.String(), secret) {
-		t.Errorf("the token is logged:\n%s", log.String())
-	}
+		for range 3 {
+			if got, want := <-reasons, (Reason{By: "trimtab", Text: "busy"}); got != want {
+				t.Errorf("reason %+v, want %+v", got, want)
+			}
+		}
+		if code, answer := shed(`{"connections": 6}`); code != 200 || answer.Asked != 2 || !answer.Limited {
+			t.Errorf("%d, %+v, want what is left of 5 a second", code, answer)
+		}
+		if code, answer = shed(`{"connections": 6}`); code != http.StatusTooManyRequests || answer.Asked != 0 || !answer.Limited {
+			t.Errorf("%d, %+v, want 429", code, answer)
+		}
+		r.Close()
+		if w := post(h, "/shed", secret, `{"connections": 1}`); w.Code != http.StatusServiceUnavailable {
+			t.Errorf("closed: status %d", w.Code)
+		}
+		if strings.Contains(log.String(), secret) {
+			t.Errorf("the token is logged:\n%s", log.String())
+		}
+	})
 }
 
 func TestDrainHooks(t *testing.T) {
