@@ -129,8 +129,8 @@ func TestORCAReportsOutOfBand(t *testing.T) {
 	})}
 	b, _ := push(t, p, "")
 	src := newORCA(t, ORCAOptions{Backends: []scorer.Backend{b}})
+	begun := time.Now() // before any report can be there
 	out := start(t, src)
-	begun := time.Now()
 	for range 3 {
 		got := next(t, out)
 		want := scorer.NewReport("b1", "orca:{address}", got.At)
@@ -156,13 +156,14 @@ func TestORCAReportsOutOfBand(t *testing.T) {
 
 func TestORCAFailures(t *testing.T) {
 	for _, tt := range []struct {
-		name string
-		p    *pusher
-		b    scorer.Backend
-		port int
-		want string
+		name  string
+		p     *pusher
+		b     scorer.Backend
+		port  int
+		first time.Duration // 0: time enough for who is not silent
+		want  string
 	}{
-		{name: "silent", p: &pusher{}, want: "no report within 300ms"},
+		{name: "silent", p: &pusher{}, first: 300 * time.Millisecond, want: "no report within 300ms"},
 		{name: "no such service", want: "the server has no OpenRcaService"},
 		{name: "nothing of use", p: &pusher{next: constant(&orcav3.OrcaLoadReport{CpuUtilization: 50})}, want: "nothing in the report can be used: cpu is percent"},
 		{name: "nobody listens", b: scorer.Backend{Name: "b1", Address: "127.0.0.1:1"}, want: "orca 127.0.0.1:1: "},
@@ -174,7 +175,7 @@ func TestORCAFailures(t *testing.T) {
 			if tt.b.Name == "" {
 				tt.b, _ = push(t, tt.p, "")
 			}
-			src := newORCA(t, ORCAOptions{Backends: []scorer.Backend{tt.b}, Port: tt.port, FirstReport: 300 * time.Millisecond})
+			src := newORCA(t, ORCAOptions{Backends: []scorer.Backend{tt.b}, Port: tt.port, FirstReport: tt.first})
 			drain(t, start(t, src))
 			s := eventually(t, src, func(s BackendStatus) bool { return s.Failing })
 			if !strings.Contains(s.LastError, tt.want) {
@@ -186,7 +187,9 @@ func TestORCAFailures(t *testing.T) {
 
 func TestORCAReconnects(t *testing.T) {
 	p := &pusher{next: constant(&orcav3.OrcaLoadReport{Eps: 1})}
-	b, stop := push(t, p, "")
+	// An address that nobody else binds: its port has to be free when the server
+	// comes back, and a client that dials it must not be given the same one.
+	b, stop := push(t, p, "127.0.0.21:0")
 	src := newORCA(t, ORCAOptions{Backends: []scorer.Backend{b}})
 	drain(t, start(t, src))
 	eventually(t, src, func(s BackendStatus) bool { return s.Reports > 0 && !s.Failing })
