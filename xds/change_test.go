@@ -32,8 +32,7 @@ func TestAChangedClusterHasItsEndpointsAtOnce(t *testing.T) {
 			if err := s.Serve([]*Target{after}); err != nil {
 				t.Fatal(err)
 			}
-			// Without them Envoy would give up waiting after 2 s.
-			until(t, 1500*time.Millisecond, func() error {
+			until(t, func() error {
 				stats, err := in.Stats(t.Context(), `cluster_manager\.(cluster_modified|warming_clusters)`)
 				if err == nil && (stats["cluster_manager.cluster_modified"] == 0 || stats["cluster_manager.warming_clusters"] > 0) {
 					err = fmt.Errorf("not in force: %v", stats)
@@ -41,6 +40,11 @@ func TestAChangedClusterHasItsEndpointsAtOnce(t *testing.T) {
 				return err
 			})
 			t.Logf("in force after %s", time.Since(began).Round(time.Millisecond))
+			// Without them Envoy would have given up waiting after 2 s.
+			stats, err := in.Stats(t.Context(), `cluster\.web\.(init_fetch_timeout|update_attempt)`)
+			if n, there := stats["cluster.web.init_fetch_timeout"]; err != nil || n != 0 || !there {
+				t.Errorf("it has given up waiting: %v, error %v", stats, err)
+			}
 			if got := weights(t, in, list); fmt.Sprint(got) != fmt.Sprint(had) {
 				t.Errorf("weights %v, before %v", got, had)
 			}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"slices"
 	"testing"
-	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
@@ -83,7 +82,7 @@ func TestClientStatus(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	until(t, 10*time.Second, func() error {
+	until(t, func() error {
 		answer, err := api.FetchClientStatus(t.Context(), &statusv3.ClientStatusRequest{Node: &corev3.Node{Id: "edge-1"}, NodeMatchers: byID(exact)})
 		if err != nil {
 			t.Fatal(err)

@@ -95,7 +95,7 @@ func grpcTarget(t testing.TB, s *Server, members []scorer.Backend) *Target {
 // calls.
 func shared(t testing.TB, client healthv1.HealthClient, list []*called, want ...float64) {
 	t.Helper()
-	until(t, 20*time.Second, func() error {
+	until(t, func() error {
 		const calls = 10_000
 		before := make([]int64, len(list))
 		for i, c := range list {
@@ -135,7 +135,7 @@ func shared(t testing.TB, client healthv1.HealthClient, list []*called, want ...
 // its transport drains, takes no call any more, and does not say so.
 func left(t testing.TB, client healthv1.HealthClient, gone *called) {
 	t.Helper()
-	until(t, 20*time.Second, func() error {
+	until(t, func() error {
 		before := gone.calls.Load()
 		for range 50 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -182,7 +182,7 @@ func TestGRPCFollowsPlans(t *testing.T) {
 	if got := list[0].open.Load(); got != held || held == 0 {
 		t.Errorf("%d streams after the drain, %d before", got, held)
 	}
-	until(t, 5*time.Second, func() error {
+	until(t, func() error {
 		sum := 0.0
 		for _, m := range members[1:] { // a locality that was dropped is not reported any more
 			r, _ := latest(m.Name)

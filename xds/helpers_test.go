@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"math"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,6 +22,9 @@ import (
 	"github.com/trimtab-lb/trimtab/xds/instance"
 	"github.com/trimtab-lb/trimtab/xds/resource"
 )
+
+// patience is how long a test waits for what must come: a machine may be held up.
+const patience = 30 * time.Second
 
 // journal is a log that a test can read.
 type journal struct {
@@ -185,7 +187,7 @@ func envoy(t testing.TB, config string) (in *instance.Instance, at string) {
 		}
 		t.Skip(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	in, err := instance.Start(ctx, instance.Options{Config: config})
 	if err != nil {
@@ -206,7 +208,7 @@ func envoy(t testing.TB, config string) (in *instance.Instance, at string) {
 	return in, address.String()
 }
 
-func until(t testing.TB, limit time.Duration, check func() error) {
+func until(t testing.TB, check func() error) {
 	t.Helper()
 	ticker := time.NewTicker(2 * time.Millisecond)
 	defer ticker.Stop()
@@ -215,8 +217,8 @@ func until(t testing.TB, limit time.Duration, check func() error) {
 		if err == nil {
 			return
 		}
-		if time.Since(began) > limit {
-			t.Fatalf("not within %s: %v", limit, err)
+		if time.Since(began) > patience {
+			t.Fatalf("not within %s: %v", patience, err)
 		}
 	}
 }
@@ -244,7 +246,7 @@ func weights(t testing.TB, in *instance.Instance, list []*backend) map[string]ui
 
 func get(t testing.TB, at string, n int) {
 	t.Helper()
-	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 1, DialContext: (&net.Dialer{Timeout: time.Second}).DialContext}}
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 1}}
 	defer client.CloseIdleConnections()
 	for range n {
 		response, err := client.Get("http://" + at + "/")
@@ -264,7 +266,7 @@ func sockets(t testing.TB, at string, n int) []*websocket.Conn {
 	t.Helper()
 	var out []*websocket.Conn
 	for range n {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		c, _, err := websocket.Dial(ctx, "ws://"+at+"/", nil)
 		cancel()
 		if err != nil {
@@ -280,7 +282,7 @@ func sockets(t testing.TB, at string, n int) []*websocket.Conn {
 func alive(t testing.TB, list []*websocket.Conn) {
 	t.Helper()
 	for i, c := range list {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		err := c.Write(ctx, websocket.MessageText, []byte("are you there"))
 		if err == nil {
 			_, _, err = c.Read(ctx)

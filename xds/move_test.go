@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/trimtab-lb/trimtab/xds/resource"
 )
@@ -28,7 +27,7 @@ func flood(t testing.TB, at string) *traffic {
 	t.Cleanup(f.stop)
 	for range 4 {
 		group.Go(func() {
-			client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}}
+			client := &http.Client{Timeout: patience, Transport: &http.Transport{}}
 			defer client.CloseIdleConnections()
 			for {
 				select {
@@ -82,7 +81,7 @@ func TestRouteMovesUnderTraffic(t *testing.T) {
 			served := func(backend int) {
 				t.Helper()
 				before := list[backend].requests.Load()
-				until(t, 20*time.Second, func() error {
+				until(t, func() error {
 					if now := list[backend].requests.Load(); now < before+100 {
 						return fmt.Errorf("%d requests to %s", now-before, list[backend].Name)
 					}
@@ -105,7 +104,7 @@ func TestRouteMovesUnderTraffic(t *testing.T) {
 					t.Fatal(err)
 				}
 				served(backend)
-				until(t, 20*time.Second, func() error {
+				until(t, func() error {
 					stats, err := in.Stats(t.Context(), `cluster_manager\.active_clusters`)
 					if err != nil {
 						return err

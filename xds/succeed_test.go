@@ -40,7 +40,7 @@ func TestWhoIsTakenOutByAReloadDrains(t *testing.T) {
 	if _, err := after.Apply(t.Context(), plan(1)); err != nil {
 		t.Fatal(err)
 	}
-	until(t, time.Second, func() error {
+	until(t, func() error {
 		if got := weights(t, in, list); len(got) != 2 || got["b2"] != 0 || got["b1"] == 0 {
 			return fmt.Errorf("hosts %v, want b2 there and draining", got)
 		}

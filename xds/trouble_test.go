@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
@@ -31,7 +30,7 @@ func asks(t testing.TB, s *serving, node, agent string, names ...string) *asker 
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(func() { cancel(); _ = conn.Close() })
 	stream, err := discoveryv3.NewAggregatedDiscoveryServiceClient(conn).StreamAggregatedResources(ctx)
 	if err != nil {
@@ -39,7 +38,7 @@ func asks(t testing.TB, s *serving, node, agent string, names ...string) *asker 
 	}
 	a := &asker{t: t, stream: stream, names: names}
 	a.send(&discoveryv3.DiscoveryRequest{Node: &corev3.Node{Id: node, UserAgentName: agent}})
-	until(t, 5*time.Second, func() error {
+	until(t, func() error {
 		for _, n := range s.Nodes() {
 			if n.ID == node {
 				return nil
@@ -116,7 +115,7 @@ func TestMistypedClusterIsNamed(t *testing.T) {
 	s := serve(t, Options{})
 	targets := pools(t, s, "api", "web")
 	asks(t, s, "edge-7", "envoy", "api", "wbe").answer("")
-	until(t, 5*time.Second, func() error {
+	until(t, func() error {
 		if _, trouble := again(t, targets["api"], plan(1, 1)); trouble != "" {
 			return errors.New(trouble)
 		}
@@ -143,7 +142,7 @@ func TestRejectionIsOfOnePool(t *testing.T) {
 	client := asks(t, s, "edge-1", "envoy", "api", "web")
 	client.answer("")
 	for _, target := range targets {
-		until(t, 5*time.Second, func() error {
+		until(t, func() error {
 			if _, trouble := again(t, target, plan(1, 1)); trouble != "" {
 				return errors.New(trouble)
 			}
@@ -154,7 +153,7 @@ func TestRejectionIsOfOnePool(t *testing.T) {
 		t.Errorf("trouble %q before the answer", trouble)
 	}
 	client.answer("no such weight")
-	until(t, 5*time.Second, func() error {
+	until(t, func() error {
 		_, web := again(t, targets["web"], plan(1.5, 0.5))
 		_, api := again(t, targets["api"], plan(1, 1))
 		if api != "" || !strings.Contains(web, "node edge-1 rejects its endpoints: no such weight") {
@@ -167,7 +166,7 @@ func TestRejectionIsOfOnePool(t *testing.T) {
 		t.Errorf("trouble %q", trouble)
 	}
 	client.answer("")
-	until(t, 5*time.Second, func() error {
+	until(t, func() error {
 		list := s.discovery.Watching(viewEnvoy, resource.AssignmentType, "api")
 		if len(list) != 1 || list[0].Due || list[0].Rejected != nil {
 			return fmt.Errorf("watches %+v", list)
@@ -185,7 +184,7 @@ func TestUnansweredIsOfOnePool(t *testing.T) {
 	targets := pools(t, s, "api", "web")
 	asks(t, s, "edge-1", "envoy", "api")
 	asks(t, s, "edge-2", "envoy", "web").answer("")
-	until(t, 5*time.Second, func() error {
+	until(t, func() error {
 		if targets["web"].unanswered() || !targets["api"].unanswered() {
 			return errors.New("it is the wrong pool that waits")
 		}
