@@ -58,7 +58,7 @@ func TestOneClientDoesNotTakeAllConnections(t *testing.T) {
 func TestPipelining(t *testing.T) {
 	s := running(t)
 	zoneFor(t, s, Options{}, assigntest.Backends("10.0.0.1:80"), nil)
-	c, err := miekg.DialTimeout("tcp", s.Addr().String(), time.Second)
+	c, err := miekg.DialTimeout("tcp", s.Addr().String(), 10*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,10 +112,10 @@ func TestMalformedIsNotAmplified(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = c.Close() }()
-		if err := c.SetDeadline(time.Now().Add(200 * time.Millisecond)); err != nil { // for no answer
+		if _, err := c.Write(message); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Write(message); err != nil {
+		if err := c.SetReadDeadline(time.Now().Add(200 * time.Millisecond)); err != nil { // for no answer
 			t.Fatal(err)
 		}
 		if n, err := c.Read(answer); n > len(message) {
