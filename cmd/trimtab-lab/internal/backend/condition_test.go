@@ -18,6 +18,27 @@ func condition(t *testing.T, b *Backend, change func(*Condition)) {
 	}
 }
 
+// soonEnough is by how much more than it has to a request or message may be there.
+// That it has come is noted a moment before its work begins; where the processor is
+// taken away between the two it was there for longer, which says nothing of what it
+// costs: of several, one counts.
+const soonEnough = 10 * time.Millisecond
+
+// leastServed has requests or messages answered until one was there for no longer
+// than it has to be, and returns how many that were. None may be there for less.
+func leastServed(t *testing.T, want time.Duration, answered func() time.Duration) (n int) {
+	t.Helper()
+	eventually(t, "somebody is there for no longer than it has to be", func() bool {
+		served := answered()
+		if served < want {
+			t.Fatalf("it was there for %v, want %v", served, want)
+		}
+		n++
+		return served <= want+soonEnough
+	})
+	return n
+}
+
 // asked sends a request and returns its status and for how long it was there, by
 // the exact instants.
 func asked(t *testing.T, b *Backend, demand, wait string) (status int, served time.Duration) {
@@ -58,11 +79,13 @@ func TestConditionsCostWhatTheySay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := started(t, Config{Cores: 1})
 			condition(t, b, test.change)
-			status, served := asked(t, b, "0.02", "0.03")
-			// The instant of coming is read a moment before the work begins.
-			if status != test.status || served < test.served || served > test.served+10*time.Millisecond {
-				t.Errorf("status %d after %v, want %d after %v", status, served, test.status, test.served)
-			}
+			leastServed(t, test.served, func() time.Duration {
+				status, served := asked(t, b, "0.02", "0.03")
+				if status != test.status {
+					t.Errorf("status %d, want %d", status, test.status)
+				}
+				return served
+			})
 		})
 	}
 }
