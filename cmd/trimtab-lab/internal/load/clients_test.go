@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/backend"
 )
@@ -98,19 +99,54 @@ func TestClientsLiveAsTheyPlan(t *testing.T) {
 	if connections.Opened != 4 || connections.Failed != 0 || connections.Lost != 0 || connections.Peak < 2 || connections.OpenLate.Max <= 0 {
 		t.Errorf("connections %+v", connections)
 	}
-	got := Final(0, length, c)
+	got := Final(0, time.Hour, c)
 	if got.Requests != 17 || got.Errors.Total() != 0 || got.Unfinished != 0 || got.Served.P50 < demand || got.Latency.P50 < got.Served.P50 {
 		t.Errorf("result %+v", got)
-	}
-	if late := Final(300*time.Millisecond, length, c); late.Requests != 2 {
-		t.Errorf("%d messages in the last 200 ms, want 2", late.Requests)
 	}
 	if n := b.Totals(); n.Messages != 17 || n.Sockets != 4 {
 		t.Errorf("totals %+v", n)
 	}
-	by := Latencies(2, 2*time.Second, c)
-	if !math.IsNaN(by[0][0]) || by[1][0] < demand.Seconds() || !math.IsNaN(by[1][1]) {
-		t.Errorf("latencies by backend and second %v", by)
+	// The last message was to be sent after 400 ms, or with its connection if that
+	// was open later.
+	if late := Final(400*time.Millisecond, time.Hour, c); late.Requests < 1 {
+		t.Errorf("%d messages from 400 ms on", late.Requests)
+	}
+	seconds := 0
+	by := Latencies(2, time.Hour, c)
+	for i := range by[0] {
+		if !math.IsNaN(by[0][i]) || by[1][i] < demand.Seconds() {
+			t.Errorf("latencies in second %d are %v and %v", i, by[0][i], by[1][i])
+		}
+		if !math.IsNaN(by[1][i]) {
+			seconds++
+		}
+	}
+	if seconds == 0 {
+		t.Error("no latencies in any second")
+	}
+}
+
+// Messages count in the window in which they were to be sent, and their latencies in
+// the second and with the backend of the answer.
+func TestMessagesCountWhereTheyBelong(t *testing.T) {
+	at := func(at, latency time.Duration, backend int) outcome {
+		return outcome{at: at, latency: latency, served: latency, status: 200, backend: backend}
+	}
+	c := &Clients{outcomes: []outcome{
+		at(0, 10*time.Millisecond, 1), at(200*time.Millisecond, 30*time.Millisecond, 1), at(300*time.Millisecond, 800*time.Millisecond, 1),
+		at(499*time.Millisecond, time.Second, nobody), at(500*time.Millisecond, 3*time.Second, 1),
+	}}
+	for _, test := range []struct {
+		from, to time.Duration
+		want     int
+	}{{0, 500 * time.Millisecond, 4}, {300 * time.Millisecond, 500 * time.Millisecond, 2}, {500 * time.Millisecond, time.Second, 1}, {time.Second, time.Hour, 0}} {
+		if got := Final(test.from, test.to, c); got.Requests != test.want {
+			t.Errorf("%d messages from %v to %v, want %d", got.Requests, test.from, test.to, test.want)
+		}
+	}
+	want := [][]float64{{math.NaN(), math.NaN()}, {0.02, 0.8}}
+	if diff := cmp.Diff(want, Latencies(2, 2*time.Second, c), cmpopts.EquateNaNs(), cmpopts.EquateApprox(0, 1e-9)); diff != "" {
+		t.Errorf("latencies by backend and second (-want +got):\n%s", diff)
 	}
 }
 
@@ -120,7 +156,7 @@ func TestClientsLeaveWithTheirAnswers(t *testing.T) {
 	b := server(t, backend.Config{Name: "b", Cores: 1})
 	c := playing(t, 50*time.Millisecond, b.Addr(), &scripted{acts: every(10*time.Millisecond, 100*time.Millisecond, 3, true)})
 	settled(t, c)
-	got := Final(0, time.Second, c)
+	got := Final(0, time.Hour, c)
 	if got.Requests != 3 || got.Errors.Total() != 0 || got.Latency.Max < 250*time.Millisecond {
 		t.Errorf("result %+v", got)
 	}
@@ -212,7 +248,7 @@ func TestClientsCountFromTheIntendedInstant(t *testing.T) {
 	const length = 200 * time.Millisecond
 	c := playing(t, length, b.Addr(), s)
 	settled(t, c)
-	got := Final(0, length, c)
+	got := Final(0, time.Hour, c) // where the connection is open late, so are messages due
 	if got.Requests != 50 || got.SendLate.Max <= 0 || got.SendLate.Max > got.Latency.Max {
 		t.Errorf("%+v", got)
 	}

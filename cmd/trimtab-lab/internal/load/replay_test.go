@@ -100,7 +100,6 @@ func TestErrorsByKind(t *testing.T) {
 		"answers 500": {backend.Faults{FailShare: 1}, Options{}, Errors{Status: all}},
 		"refuses":     {backend.Faults{Refuse: true}, Options{}, Errors{Broken: all}},
 		"hangs":       {backend.Faults{Hang: true}, Options{Timeout: 10 * time.Millisecond}, Errors{Broken: all}},
-		"too many":    {backend.Faults{Hang: true}, Options{Timeout: time.Second, MaxOpen: 1}, Errors{Broken: 1, NotSent: all - 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := server(t, backend.Config{Cores: 1})
@@ -114,6 +113,29 @@ func TestErrorsByKind(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// The one that may be open takes its time until all others are decided upon.
+func TestWhatIsTooManyIsNotSent(t *testing.T) {
+	trace := drawn(t, Shape{Seed: 1, Rate: 400, Length: 250 * time.Millisecond})
+	all := len(trace.Arrivals)
+	b := server(t, backend.Config{Cores: 1})
+	if err := b.SetFaults(t.Context(), backend.Faults{Hang: true}); err != nil {
+		t.Fatal(err)
+	}
+	r := replay(t, Options{URL: "http://" + b.Addr(), Trace: trace, MaxOpen: 1}, time.Now())
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for r.Live().Ended < all-1 {
+		<-tick.C
+	}
+	if err := b.SetFaults(t.Context(), backend.Faults{Refuse: true}); err != nil {
+		t.Fatal(err)
+	}
+	got := window(t, r, 0, time.Second)
+	if diff := cmp.Diff(Errors{Broken: 1, NotSent: all - 1}, got.Errors); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -2,9 +2,14 @@ package load
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -58,16 +63,36 @@ func TestSockets(t *testing.T) {
 	}
 }
 
+// They are told when each has said something, so that each knows of its connection.
 func TestSocketsLeaveWhenTold(t *testing.T) {
-	b := server(t, backend.Config{Cores: 1})
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	const n = 10
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	got, err := RunSockets(ctx, SocketOptions{URL: "ws://" + b.Addr() + "/ws", Rate: 1000, Count: 10})
+	var talking atomic.Int32
+	echoing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer func() { _ = c.CloseNow() }()
+		for first := true; ; first = false {
+			kind, text, err := c.Read(r.Context())
+			if err != nil {
+				return
+			}
+			if first && talking.Add(1) == n {
+				cancel()
+			}
+			_ = c.Write(r.Context(), kind, text)
+		}
+	}))
+	defer echoing.Close()
+	got, err := RunSockets(ctx, SocketOptions{URL: "ws" + strings.TrimPrefix(echoing.URL, "http"), Rate: 1000, Count: n, Every: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Opened != 10 || got.ClosedByClient != 10 {
-		t.Errorf("%+v, want 10 opened and closed by the client", got)
+	if got.Opened != n || got.ClosedByClient != n {
+		t.Errorf("%+v, want %d opened and closed by the client", got, n)
 	}
 }
 
