@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -315,8 +316,8 @@ func TestMeasuredPlanToEnvoy(t *testing.T) {
 	target := envoyTarget(t, s.Server, EnvoyOptions{Listener: edge()}, members)
 	carryOut(t, target, plan(1.5, 0.5))
 	in, _ := envoy(t, bootstrap(t, s.Server, resource.BootstrapConfig{}))
-	var worst, sum time.Duration
 	const changes = 20
+	var took []time.Duration
 	for i := range changes {
 		weight := 1 + 0.02*float64(i+10)
 		began := time.Now()
@@ -327,8 +328,13 @@ func TestMeasuredPlanToEnvoy(t *testing.T) {
 			}
 			return nil
 		})
-		took := time.Since(began)
-		worst, sum = max(worst, took), sum+took
+		took = append(took, time.Since(began))
 	}
-	t.Logf("a plan is in force in Envoy after %s on average, %s at most", (sum / changes).Round(100*time.Microsecond), worst.Round(100*time.Microsecond))
+	slices.Sort(took)
+	median, worst := took[changes/2], took[changes-1]
+	t.Logf("a plan is in force in Envoy after %s at the median, %s at most", median.Round(100*time.Microsecond), worst.Round(100*time.Microsecond))
+	// One of them may come when the machine does other things.
+	if median > time.Second/2 {
+		t.Errorf("%v from a plan to its being in force", median)
+	}
 }

@@ -3,6 +3,7 @@ package agentcheck
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,13 +17,13 @@ func TestMeasuredPlanToWeight(t *testing.T) {
 			s, _ := listening(t, Config{})
 			web := target(t, s, "ws", TargetOptions{InitialWeight: 100})
 			in := haproxy(t, binary, s.Addr().String(), 5, inter)
-			longest := time.Duration(0)
+			var all []time.Duration
 			for round := range 8 {
 				// What is wanted is read from what is answered: the scale is the
 				// target's own affair.
 				apply(t, web, plan(1, 1, 1, 1, 0.5+0.1*float64(round)))
 				wanted := web.posted.Load().by
-				took := until(t, 10*time.Second, func() error {
+				took := until(t, 20*time.Second, func() error {
 					for name, s := range states(t, in) {
 						if s.Weight != wanted[name].weight {
 							return fmt.Errorf("%s has %d, want %d", name, s.Weight, wanted[name].weight)
@@ -30,12 +31,16 @@ func TestMeasuredPlanToWeight(t *testing.T) {
 					}
 					return nil
 				})
-				longest = max(longest, took)
+				all = append(all, took)
 			}
-			t.Logf("agent-inter %v: all 5 weights in force %v after the plan at most (limit %v)", inter, longest.Round(time.Millisecond), inter+100*time.Millisecond)
-			// A check that is missed would take a whole interval more.
-			if longest > 2*inter+time.Second {
-				t.Errorf("agent-inter %v: %v until the weights are in force", inter, longest)
+			slices.Sort(all)
+			median, longest := all[len(all)/2], all[len(all)-1]
+			t.Logf("agent-inter %v: all 5 weights in force %v after the plan at most, %v at the median (limit %v)",
+				inter, longest.Round(time.Millisecond), median.Round(time.Millisecond), inter+100*time.Millisecond)
+			// A check that is missed would take a whole interval more. One of them may be late
+			// because the machine does other things.
+			if median > inter+inter/2+500*time.Millisecond {
+				t.Errorf("agent-inter %v: %v until the weights are in force, of %v", inter, median, all)
 			}
 		}
 	})
