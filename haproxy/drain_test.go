@@ -1,6 +1,8 @@
 package haproxy
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -29,27 +31,48 @@ func TestMeasuredDrainIsEven(t *testing.T) {
 	onEachMeasured(t, func(t *testing.T, binary string) {
 		in := tunnelled(t, binary, "s1")
 		c := closerOf(t, in)
-		all := openTunnels(t, in.Addr(0), count)
-		aged(t, in, "ws", "s1", count)
-		cpu, began := cpuOf(t, in), time.Now()
-		got, err := c.Drain(t.Context(), DrainRequest{Selection: Selection{Server: "s1"}, Over: over})
-		wantResult(t, got, CloseResult{Began: count, Asked: count, Closed: count}, err)
-		all.wantEnded(t, count)
-		ends := all.ends()
-		logDrain(t, got, began, ends, over)
-		t.Logf("returned after %v; HAProxy worked %v", time.Since(began).Round(time.Millisecond), cpuOf(t, in)-cpu)
-		if underRace {
-			return
-		}
-		if took := ends[count-1].Sub(began); took > over+time.Second || took < over*9/10 {
-			t.Errorf("all gone after %v", took)
-		}
-		for _, window := range []time.Duration{over / 30, over / 10} {
-			if b := burst(ends, window, over); b > mostBurst {
-				t.Errorf("burst in %v: %.2f of the even rate", window, b)
+		// A machine that stands still for a moment makes an even drain look uneven, and
+		// never the other way round: of several, one counts.
+		const attempts = 4
+		for attempt := 1; ; attempt++ {
+			uneven := drainedEvenly(t, in, c, count, over)
+			switch {
+			case uneven == nil || underRace:
+				return
+			case attempt == attempts:
+				t.Fatal(uneven)
 			}
+			t.Logf("attempt %d: %v", attempt, uneven)
 		}
 	})
+}
+
+// drainedEvenly returns what is uneven in a drain.
+func drainedEvenly(t *testing.T, in *instance.Instance, c *Closer, count int, over time.Duration) error {
+	t.Helper()
+	all := openTunnels(t, in.Addr(0), count)
+	aged(t, in, "ws", "s1", count)
+	cpu, began := cpuOf(t, in), time.Now()
+	got, err := c.Drain(t.Context(), DrainRequest{Selection: Selection{Server: "s1"}, Over: over})
+	wantResult(t, got, CloseResult{Began: count, Asked: count, Closed: count}, err)
+	all.wantEnded(t, count)
+	ends := all.ends()
+	logDrain(t, got, began, ends, over)
+	t.Logf("returned after %v; HAProxy worked %v", time.Since(began).Round(time.Millisecond), cpuOf(t, in)-cpu)
+	var uneven []error
+	took := ends[count-1].Sub(began)
+	if took < over*9/10 && !underRace {
+		t.Errorf("all gone after %v", took)
+	}
+	if took > over+time.Second {
+		uneven = append(uneven, fmt.Errorf("all gone after %v", took))
+	}
+	for _, window := range []time.Duration{over / 30, over / 10} {
+		if b := burst(ends, window, over); b > mostBurst {
+			uneven = append(uneven, fmt.Errorf("burst in %v: %.2f of the even rate", window, b))
+		}
+	}
+	return errors.Join(uneven...)
 }
 
 func TestDrainDoesNotCountWhoLeaves(t *testing.T) {
