@@ -82,7 +82,8 @@ func TestServeAndLoad(t *testing.T) {
 		t.Errorf("exit code %d, %+v, %s", code, got, errs)
 	}
 	code, out, errs = called(t, t.Context(), "load", "http://"+addrs[1]+"/", "--rate", "20", "--demand", "40ms", "--duration", "500ms", "--no-realtime")
-	if code != exitFine || !strings.Contains(out, "p99") || !strings.Contains(out, "valid") {
+	// One of ten requests that is sent late makes it invalid.
+	if (code == exitFine) == strings.Contains(out, "INVALID") || !strings.Contains(out, "p99") || !strings.Contains(strings.ToLower(out), "valid") {
 		t.Errorf("exit code %d:\n%s%s", code, out, errs)
 	}
 
