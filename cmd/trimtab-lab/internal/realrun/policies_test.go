@@ -106,14 +106,14 @@ func TestEnvoyTakesEveryAlgorithm(t *testing.T) {
 
 // Whoever stops a run gets what was started stopped.
 func TestStopsWhenItIsTold(t *testing.T) {
-	o := parsed(t, strings.NewReplacer("KIND", "haproxy", "OWN", "agent-check", "trimtab, ", "").Replace(eventful))
+	o := parsed(t, strings.NewReplacer("KIND", "haproxy", "OWN", "agent-check", "trimtab, ", "", "duration: 12s", "duration: 5m").Replace(eventful))
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	begun := time.Now()
 	if _, err := Run(ctx, o); err == nil {
 		t.Error("a run that was stopped has a result")
 	}
-	if took := time.Since(begun); took > 12*time.Second {
+	if took := time.Since(begun); took > time.Minute {
 		t.Errorf("it took %v to stop", took)
 	}
 }
