@@ -16,7 +16,9 @@ import (
 func TestOnlyWhatDiffersIsSent(t *testing.T) {
 	onEach(t, func(t *testing.T, binary string) {
 		in := unserved(t, binary, 4)
-		p := newProxy(t, Config{Socket: in.Socket()})
+		// What was read counts for longer than the test may take: reading again would
+		// be commands, too.
+		p := newProxy(t, Config{Socket: in.Socket(), PollInterval: time.Minute})
 		b := p.Backend("ws")
 		w := watched(t, b)
 		w.poll(t)
@@ -167,7 +169,8 @@ func TestWhatCannotBeTunedSaysWhyWithoutAskingAgain(t *testing.T) {
 func TestAServerThatGoesAndOneThatComes(t *testing.T) {
 	onEach(t, func(t *testing.T, binary string) {
 		in := unserved(t, binary, 4)
-		p := newProxy(t, Config{Socket: in.Socket()})
+		// What was read counts until the test reads again.
+		p := newProxy(t, Config{Socket: in.Socket(), PollInterval: time.Minute})
 		b := p.Backend("ws")
 		w := watched(t, b)
 		plan := static(map[string]float64{"s1": 1, "s2": 1, "s3": 0.5, "s4": 1})
