@@ -191,6 +191,9 @@ func (w *watch) poll(t testing.TB) map[string]scorer.Report {
 	return out
 }
 
+// eventually is for what has to come about: it only ends a wait for nothing.
+const eventually = 30 * time.Second
+
 // until waits for check to succeed.
 func until(t testing.TB, limit time.Duration, check func() error) {
 	t.Helper()
@@ -225,7 +228,7 @@ func askSocket(socket, command string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = c.Close() }()
-	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(eventually)); err != nil {
 		return "", err
 	}
 	if _, err := io.WriteString(c, command+"\n"); err != nil {
