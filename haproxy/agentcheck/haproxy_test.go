@@ -23,7 +23,7 @@ func TestMeasuredPlanToWeight(t *testing.T) {
 				// target's own affair.
 				apply(t, web, plan(1, 1, 1, 1, 0.5+0.1*float64(round)))
 				wanted := web.posted.Load().by
-				took := until(t, 20*time.Second, func() error {
+				took := until(t, eventually, func() error {
 					for name, s := range states(t, in) {
 						if s.Weight != wanted[name].weight {
 							return fmt.Errorf("%s has %d, want %d", name, s.Weight, wanted[name].weight)
@@ -54,16 +54,16 @@ func TestDrainAndBack(t *testing.T) {
 				web := target(t, s, "ws", TargetOptions{InitialWeight: 100, Drain: how})
 				in := haproxy(t, binary, s.Addr().String(), 2, 50*time.Millisecond)
 				settle(t, web, plan(1, 0.5))
-				until(t, 5*time.Second, func() error {
+				until(t, eventually, func() error {
 					return errors.Join(want(t, in, "s1", "no check", 100), want(t, in, "s2", "UP", 50))
 				})
 				apply(t, web, draining(plan(1, 0.5), 1))
-				until(t, 5*time.Second, func() error { return want(t, in, "s1", drained.Status, drained.Weight) })
+				until(t, eventually, func() error { return want(t, in, "s1", drained.Status, drained.Weight) })
 				if got := apply(t, web, draining(plan(1, 0.5), 1)).Shares[0]; got.Weight != 0 {
 					t.Errorf("in force while it drains: %+v", got)
 				}
 				apply(t, web, plan(1, 0.5))
-				until(t, 5*time.Second, func() error { return want(t, in, "s1", "no check", 100) })
+				until(t, eventually, func() error { return want(t, in, "s1", "no check", 100) })
 			})
 		})
 	}
@@ -85,10 +85,10 @@ func TestOperatorsStatesAreLeftAlone(t *testing.T) {
 			weights[0], weights[1] = weights[1], weights[0]
 			settle(t, web, plan(weights...))
 			wanted := web.posted.Load().by["s1"].weight
-			until(t, 5*time.Second, func() error { return want(t, in, "s1", test.status, wanted) })
+			until(t, eventually, func() error { return want(t, in, "s1", test.status, wanted) })
 			during(t, 300*time.Millisecond, func() error { return want(t, in, "s1", test.status, wanted) })
 			said(t, in, test.back)
-			until(t, 5*time.Second, func() error { return want(t, in, "s1", "no check", wanted) })
+			until(t, eventually, func() error { return want(t, in, "s1", "no check", wanted) })
 		}
 	})
 }
@@ -108,14 +108,14 @@ func TestAbsenceLeavesTheLastWeights(t *testing.T) {
 				return same()
 			}
 		}
-		until(t, 5*time.Second, func() error {
+		until(t, eventually, func() error {
 			settle(t, web, plan(1, 0.4))
 			return same()
 		})
 
 		// A plan that has become too old.
 		held := s.Stats().Held
-		until(t, 5*time.Second, func() error {
+		until(t, eventually, func() error {
 			if s.Stats().Held < held+10 {
 				return fmt.Errorf("%d held", s.Stats().Held)
 			}
@@ -125,7 +125,7 @@ func TestAbsenceLeavesTheLastWeights(t *testing.T) {
 		dry := plan(1, 1)
 		dry.Mode = scorer.DryRun
 		held = s.Stats().Held
-		until(t, 5*time.Second, func() error {
+		until(t, eventually, func() error {
 			if shares := apply(t, web, dry).Shares; shares[1].Applied != 40 {
 				return fmt.Errorf("in force %+v", shares)
 			}
@@ -136,9 +136,18 @@ func TestAbsenceLeavesTheLastWeights(t *testing.T) {
 		})
 		// No target, and then nobody at all.
 		web.Close()
-		during(t, 200*time.Millisecond, agent("CHECKED"))
+		held = s.Stats().Held
+		until(t, eventually, func() error {
+			if err := same(); err != nil {
+				t.Fatal(err)
+			}
+			if s.Stats().Held < held+10 {
+				return fmt.Errorf("%d held", s.Stats().Held)
+			}
+			return agent("CHECKED")()
+		})
 		stop()
-		until(t, 5*time.Second, agent("L4CON"))
+		until(t, eventually, agent("L4CON"))
 		during(t, 300*time.Millisecond, agent("L4CON"))
 	})
 }
@@ -152,7 +161,7 @@ func TestHungServerLeavesTheLastWeights(t *testing.T) {
 		}
 		defer func() { _ = s.Close() }()
 		in := haproxy(t, binary, s.Addr().String(), 2, 50*time.Millisecond)
-		until(t, 5*time.Second, func() error {
+		until(t, eventually, func() error {
 			if got := states(t, in)["s2"].Agent; got != "L7TOUT" {
 				return fmt.Errorf("agent-check %s", got)
 			}
@@ -164,18 +173,19 @@ func TestHungServerLeavesTheLastWeights(t *testing.T) {
 func TestHAProxyThatIsRestartedGetsItsWeights(t *testing.T) {
 	onEach(t, func(t *testing.T, binary string) {
 		s, _ := listening(t, Config{})
-		web := target(t, s, "ws", TargetOptions{InitialWeight: 100})
+		// The one plan of this test counts for as long as the HAProxies take to start.
+		web := target(t, s, "ws", TargetOptions{InitialWeight: 100, StaleAfter: time.Hour})
 		in := haproxy(t, binary, s.Addr().String(), 2, 50*time.Millisecond)
 		other := haproxy(t, binary, s.Addr().String(), 2, 50*time.Millisecond)
 		settle(t, web, plan(1, 0.7))
 		both := func() error {
 			return errors.Join(want(t, in, "s2", "UP", 70), want(t, other, "s2", "UP", 70))
 		}
-		until(t, 5*time.Second, both)
+		until(t, eventually, both)
 		if err := in.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		until(t, 5*time.Second, both)
+		until(t, eventually, both)
 	})
 }
 
@@ -188,7 +198,7 @@ func TestPercentagesOfSmallWeights(t *testing.T) {
 			percent, applied := percentFor(weight, 100)
 			a := answer{line: percentLine(percent), percent: percent, weight: applied}
 			s.board("ws").post(&answers{until: time.Now().Add(time.Minute), by: map[string]answer{"s1": a}})
-			until(t, 5*time.Second, func() error { return want(t, in, "s1", "no check", weight) })
+			until(t, eventually, func() error { return want(t, in, "s1", "no check", weight) })
 		}
 	})
 }

@@ -50,6 +50,9 @@ func listening(t *testing.T, c Config) (s *Server, stop func()) {
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:0"
 	}
+	if c.Deadline == 0 {
+		c.Deadline = eventually
+	}
 	s, err := Listen(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +122,7 @@ func asked(t *testing.T, s *Server, text string) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(2 * eventually)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(c, text); err != nil {
@@ -230,7 +233,7 @@ func said(t *testing.T, in *instance.Instance, command string) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(eventually)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(c, command+"\n"); err != nil {
@@ -242,6 +245,9 @@ func said(t *testing.T, in *instance.Instance, command string) string {
 	}
 	return string(text)
 }
+
+// eventually is for what has to come about: it only ends a wait for nothing.
+const eventually = 30 * time.Second
 
 // until waits for check to succeed and returns how long that took.
 func until(t *testing.T, limit time.Duration, check func() error) time.Duration {
@@ -263,7 +269,7 @@ func until(t *testing.T, limit time.Duration, check func() error) time.Duration 
 func during(t *testing.T, length time.Duration, check func() error) {
 	t.Helper()
 	began := time.Now()
-	until(t, 2*length, func() error {
+	until(t, length+eventually, func() error {
 		if err := check(); err != nil {
 			t.Fatal(err)
 		}
