@@ -56,7 +56,7 @@ func TestAgentThatOverwritesIsWarnedOf(t *testing.T) {
 		run(t, p)
 		watched(t, b)
 		plan := static(map[string]float64{"s1": 1, "s2": 0.5})
-		until(t, 2*time.Second, func() error {
+		until(t, eventually, func() error {
 			if note := noteOf(apply(t, b, plan), "s2"); !strings.Contains(note, "someone else") {
 				return errors.New("overwriting was not noticed")
 			}
@@ -82,13 +82,13 @@ func TestAgentIsDisabledAndEnabledAgain(t *testing.T) {
 		run(t, p)
 		watched(t, b)
 		plan := static(map[string]float64{"s1": 1, "s2": 0.5})
-		until(t, 2*time.Second, func() error {
+		until(t, eventually, func() error {
 			apply(t, b, plan)
 			return wantWeight(t, in, "ws/s2", 50)
 		})
 		// Ten checks later nobody has overwritten it.
 		settled := time.Now()
-		until(t, 2*time.Second, func() error {
+		until(t, eventually, func() error {
 			if err := wantWeight(t, in, "ws/s2", 50); err != nil {
 				t.Fatal(err)
 			}
@@ -100,6 +100,6 @@ func TestAgentIsDisabledAndEnabledAgain(t *testing.T) {
 		if err := b.Restore(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		until(t, 2*time.Second, func() error { return wantWeight(t, in, "ws/s2", 80) })
+		until(t, eventually, func() error { return wantWeight(t, in, "ws/s2", 80) })
 	})
 }

@@ -84,7 +84,7 @@ func TestServersThatAreOutGetTheWeightsThatTheyComeBackWith(t *testing.T) {
 	watched(t, b)
 	run(t, p)
 	ask(t, in, "set server ws/s2 state ready")
-	until(t, 3*time.Second, func() error { return wantWeight(t, in, "ws/s2", full/2) })
+	until(t, eventually, func() error { return wantWeight(t, in, "ws/s2", full/2) })
 }
 
 func TestOddNames(t *testing.T) {

@@ -97,7 +97,7 @@ func getOnce(address, path string) error {
 		return err
 	}
 	defer func() { _ = c.Close() }()
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(eventually)); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path); err != nil {
@@ -118,7 +118,7 @@ func keepAlive(t *testing.T, address, path string, n int) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(eventually)); err != nil {
 		t.Fatal(err)
 	}
 	in := bufio.NewReader(c)

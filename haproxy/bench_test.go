@@ -156,7 +156,7 @@ func pollCost(t testing.TB, in *instance.Instance, length time.Duration) (ours, 
 			}
 		}
 	}()
-	until(t, 10*time.Second, func() error {
+	until(t, eventually, func() error {
 		if n := p.Stats().Polls; n < 3 {
 			return fmt.Errorf("%d polls", n)
 		}

@@ -123,7 +123,7 @@ func TestOneInThePlaceOfAnotherIsNotClosed(t *testing.T) {
 			t.Fatalf("%d listed: %v", len(l.targets), err)
 		}
 		first.leave(20)
-		until(t, 5*time.Second, func() error {
+		until(t, eventually, func() error {
 			if n := len(streamsOf(t, []byte(ask(t, in, "show sess")), "ws", "s1")); n != 0 {
 				return fmt.Errorf("%d are still there", n)
 			}
@@ -336,7 +336,7 @@ func TestManyCloseAtOnce(t *testing.T) {
 		}
 	}
 	for i, s := range all {
-		until(t, 3*time.Second, func() error {
+		until(t, eventually, func() error {
 			// Three that pick the same ones share what they were asked for.
 			if n := len(s.ends()); n < 5 || n > 15 {
 				return fmt.Errorf("s%d: %d ended", i+1, n)

@@ -152,7 +152,7 @@ func TestDrainGoesOnAfterAReload(t *testing.T) {
 		second.wantEnded(t, 60)
 		third.wantEnded(t, 10)
 		t.Logf("120 and 10 in three workers gone %v after the start; %d lists, slowest %v", time.Since(began).Round(time.Millisecond), got.Listings, got.Slowest)
-		until(t, 5*time.Second, func() error { return wantOldWorkers(in, 0) })
+		until(t, eventually, func() error { return wantOldWorkers(in, 0) })
 	})
 }
 

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -46,7 +45,7 @@ func roster(t *testing.T, b *Backend) (newest func() []scorer.Backend) {
 
 func wantMembers(t *testing.T, newest func() []scorer.Backend, what string, want ...scorer.Backend) {
 	t.Helper()
-	until(t, 5*time.Second, func() error {
+	until(t, eventually, func() error {
 		if diff := cmp.Diff(want, newest()); diff != "" {
 			return fmt.Errorf("%s: (-want +got)\n%s", what, diff)
 		}
@@ -91,7 +90,7 @@ func TestSlotsOfATemplateAreFollowed(t *testing.T) {
 		tell(t, in, "set server ws/slot2 addr 127.0.0.2 port 8080", "set server ws/slot2 state ready")
 		wantMembers(t, newest, "one is taken", member("slot1", nobody, scorer.Down), member("slot2", "127.0.0.2:8080", scorer.Up), member("slot3", nobody, scorer.Down))
 		// The plan's word on a server that was out is the weight to begin with.
-		until(t, 2*time.Second, func() error {
+		until(t, eventually, func() error {
 			if got := weightOf(t, in, "ws/slot2"); got >= 100 {
 				return fmt.Errorf("weight %d", got)
 			}
@@ -121,7 +120,7 @@ func TestServersThatAreAddedAndDeletedAreFollowed(t *testing.T) {
 		}
 		tell(t, in, "set server ws/new state ready")
 		wantMembers(t, newest, "put to work", first, member("new", "127.0.0.2:80", scorer.Up))
-		until(t, 2*time.Second, func() error {
+		until(t, eventually, func() error {
 			if got, of := weightOf(t, in, "ws/new"), weightOf(t, in, "ws/s1"); got*10 != of {
 				return fmt.Errorf("weight %d beside %d", got, of)
 			}
@@ -241,7 +240,7 @@ func TestNamesThatAreResolvedAreFollowed(t *testing.T) {
 		newest := roster(t, b)
 		resolved := func(what, address string, c scorer.Condition) {
 			t.Helper()
-			until(t, 10*time.Second, func() error {
+			until(t, eventually, func() error {
 				got := newest()
 				if len(got) != 1 || (address != "" && got[0].Address != address) || got[0].Condition != c {
 					return fmt.Errorf("%s: got %+v", what, got)

@@ -21,7 +21,7 @@ func halt(t *testing.T, in *instance.Instance) {
 	if err := in.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	until(t, time.Second, func() error {
+	until(t, eventually, func() error {
 		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", in.PID()))
 		if err == nil && !strings.Contains(string(status), "State:\tT") {
 			err = errors.New("it still runs")
@@ -66,7 +66,7 @@ func TestHungIsAnErrorAndCaughtUpWith(t *testing.T) {
 				t.Fatal(err)
 			}
 			continued := time.Now()
-			until(t, 2*time.Second, func() error {
+			until(t, eventually, func() error {
 				_, err := b.Apply(t.Context(), plan)
 				return err
 			})

@@ -20,7 +20,7 @@ func TestMembersAreSentAtOnceAndWhenTheyChange(t *testing.T) {
 		p := newProxy(t, Config{Socket: in.Socket()})
 		b := p.Backend("ws")
 		run(t, p)
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*eventually)
 		defer cancel()
 		lists := make(chan []scorer.Backend)
 		ended := make(chan error)
@@ -102,7 +102,7 @@ func TestReportsReachTheirReader(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Errorf("ended with %v", err)
 	}
-	until(t, time.Second, func() error {
+	until(t, eventually, func() error {
 		if len(p.watched()) != 0 {
 			t.Fatal("nobody reads, and HAProxy is asked all the same")
 		}

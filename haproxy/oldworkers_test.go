@@ -131,20 +131,20 @@ func TestConnectionsOfOldWorkersAreCounted(t *testing.T) {
 		run(t, p)
 		now := follow(t, b)
 		inFlight := func(want float64, limit time.Duration) { t.Helper(); wantInFlight(t, now, want, limit) }
-		inFlight(0, 3*time.Second)
+		inFlight(0, eventually)
 		first := openSockets(t, in.Addr(0), 10)
-		inFlight(10, 3*time.Second)
+		inFlight(10, eventually)
 		reload(t, in)
 		second := openSockets(t, in.Addr(0), 6)
-		inFlight(16, 3*time.Second)
+		inFlight(16, eventually)
 		reload(t, in)
-		inFlight(16, 3*time.Second)
+		inFlight(16, eventually)
 		third := openSockets(t, in.Addr(0), 2)
-		inFlight(18, 3*time.Second)
+		inFlight(18, eventually)
 		// Never less than there are, though the worker that has them changes.
 		reload(t, in)
 		settled := time.Now()
-		until(t, 5*time.Second, func() error {
+		until(t, eventually, func() error {
 			if got := now().inFlight(); got != 18 {
 				t.Fatalf("%g in flight after a reload, want 18", got)
 			}
@@ -157,8 +157,8 @@ func TestConnectionsOfOldWorkersAreCounted(t *testing.T) {
 		for _, c := range first[:4] {
 			_ = c.CloseNow()
 		}
-		inFlight(14, 3*time.Second)
-		until(t, 3*time.Second, func() error {
+		inFlight(14, eventually)
+		until(t, eventually, func() error {
 			if got := now().done(); got.Done != 4 || got.Upgraded != 18 || got.Failed != 0 {
 				return fmt.Errorf("done %+v, want 4 that ended of 18 that were upgraded", got)
 			}
@@ -167,8 +167,8 @@ func TestConnectionsOfOldWorkersAreCounted(t *testing.T) {
 		for _, c := range slices.Concat(first, second, third) {
 			_ = c.CloseNow()
 		}
-		inFlight(0, 3*time.Second)
-		until(t, 5*time.Second, func() error { return wantOldWorkers(in, 0) })
+		inFlight(0, eventually)
+		until(t, eventually, func() error { return wantOldWorkers(in, 0) })
 		if text := log.text.String(); strings.Contains(text, "ERROR") || strings.Contains(text, "WARN") {
 			t.Errorf("logged %s", text)
 		}
@@ -198,7 +198,7 @@ func TestOldWorkersFoundAtTheStartAreCounted(t *testing.T) {
 		b := p.Backend("ws")
 		run(t, p)
 		now := follow(t, b)
-		wantInFlight(t, now, 5, 3*time.Second)
+		wantInFlight(t, now, 5, eventually)
 		if got := now().done(); got.Done != 0 {
 			t.Errorf("connections that are there were done: %+v", got)
 		}
@@ -208,7 +208,7 @@ func TestOldWorkersFoundAtTheStartAreCounted(t *testing.T) {
 			t.Fatal(err)
 		}
 		reload(t, in)
-		wantInFlight(t, now, 0, 3*time.Second)
+		wantInFlight(t, now, 0, eventually)
 	})
 }
 
@@ -224,14 +224,14 @@ func TestAMasterThatGoesSilentIsForgotten(t *testing.T) {
 	b := p.Backend("ws")
 	run(t, p)
 	now := follow(t, b)
-	wantInFlight(t, now, 0, 3*time.Second)
+	wantInFlight(t, now, 0, eventually)
 	openSockets(t, in.Addr(0), 3)
-	wantInFlight(t, now, 3, 3*time.Second)
+	wantInFlight(t, now, 3, eventually)
 	reload(t, in)
 	// What the old worker had is believed for a while, not for ever.
-	wantInFlight(t, now, 3, time.Second)
-	wantInFlight(t, now, 0, oldMemory+5*time.Second)
-	until(t, 3*time.Second, func() error {
+	wantInFlight(t, now, 3, eventually)
+	wantInFlight(t, now, 0, oldMemory+eventually)
+	until(t, eventually, func() error {
 		if n := log.count("master cannot be asked"); n != 1 {
 			return fmt.Errorf("logged %d times", n)
 		}
@@ -253,10 +253,10 @@ func TestWhatAReloadLeavesToNobodyIsSaid(t *testing.T) {
 		b := p.Backend("ws")
 		run(t, p)
 		now := follow(t, b)
-		wantInFlight(t, now, 0, 3*time.Second)
+		wantInFlight(t, now, 0, eventually)
 		warnings := func() string { return strings.Join(apply(t, b, scorer.Plan{Mode: scorer.DryRun}).Warnings, "") }
 		reload(t, in)
-		until(t, 3*time.Second, func() error {
+		until(t, eventually, func() error {
 			if log.count("restarted or reloaded") == 0 {
 				return errors.New("not noticed")
 			}
@@ -266,9 +266,9 @@ func TestWhatAReloadLeavesToNobodyIsSaid(t *testing.T) {
 			t.Errorf("warned of a reload that has left nothing: %s", text)
 		}
 		openSockets(t, in.Addr(0), 3)
-		wantInFlight(t, now, 3, 3*time.Second)
+		wantInFlight(t, now, 3, eventually)
 		reload(t, in)
-		wantInFlight(t, now, 0, 3*time.Second)
+		wantInFlight(t, now, 0, eventually)
 		if text := warnings(); !strings.Contains(text, "set master_socket") {
 			t.Errorf("warnings %q", text)
 		}

@@ -77,10 +77,10 @@ func TestTroubleIsLoggedOnce(t *testing.T) {
 	w := p.Backend("ws")
 	run(t, p)
 	w.watchers.Add(1)
-	until(t, 3*time.Second, func() error { _, err := p.fresh(t.Context(), w); return err })
+	until(t, eventually, func() error { _, err := p.fresh(t.Context(), w); return err })
 	halt(t, in)
 	polls := p.Stats().PollErrors + 3
-	until(t, 10*time.Second, func() error {
+	until(t, eventually, func() error {
 		if p.Stats().PollErrors < polls {
 			return ErrHung
 		}
@@ -89,8 +89,8 @@ func TestTroubleIsLoggedOnce(t *testing.T) {
 	if err := in.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	until(t, 3*time.Second, func() error { _, err := p.fresh(t.Context(), w); return err })
-	until(t, time.Second, func() error {
+	until(t, eventually, func() error { _, err := p.fresh(t.Context(), w); return err })
+	until(t, eventually, func() error {
 		if log.count("can be read again") == 0 {
 			return ErrHung
 		}

@@ -100,7 +100,7 @@ func TestPulseEndsWhenTheCallerGivesUp(t *testing.T) {
 		_, err := b.Apply(ctx, pulsePlan(maxPulse))
 		ended <- err
 	}()
-	until(t, time.Second, func() error {
+	until(t, eventually, func() error {
 		if weightOf(t, in, "ws/s2") == 0 {
 			return errors.New("no pulse")
 		}
@@ -108,7 +108,7 @@ func TestPulseEndsWhenTheCallerGivesUp(t *testing.T) {
 	})
 	// The next poll comes after the answer to what has set the weight.
 	polls := p.Stats().Polls
-	until(t, time.Second, func() error {
+	until(t, eventually, func() error {
 		if p.Stats().Polls == polls {
 			return errors.New("no poll")
 		}

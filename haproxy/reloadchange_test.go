@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -49,7 +48,7 @@ func TestReloadThatChangesTheBackendIsTakenUp(t *testing.T) {
 				weights[name] = 1 - float64(i)/10
 			}
 			plan := static(weights)
-			until(t, 5*time.Second, func() error {
+			until(t, eventually, func() error {
 				var names []string
 				for _, m := range newest() {
 					names = append(names, m.Name)

@@ -58,7 +58,7 @@ func TestEverythingIsSetAgainAfterRestartAndReload(t *testing.T) {
 				}
 				began := time.Now()
 				// An apply may succeed on what was read before; the next one knows.
-				until(t, 3*time.Second, func() error {
+				until(t, eventually, func() error {
 					if _, err := b.Apply(t.Context(), plan); err != nil {
 						return err
 					}
@@ -99,7 +99,7 @@ func TestReloadWithOtherWeightsIsTakenOver(t *testing.T) {
 	if err := in.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	until(t, 3*time.Second, func() error {
+	until(t, eventually, func() error {
 		if _, err := b.Apply(t.Context(), plan); err != nil {
 			return err
 		}

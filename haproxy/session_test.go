@@ -266,7 +266,7 @@ func TestACallerThatGivesUp(t *testing.T) {
 		_, err := s.Exchange(ctx, []string{"show stat"}, func(int, []byte) error { return nil })
 		waiting <- err
 	}()
-	until(t, time.Second, func() error {
+	until(t, eventually, func() error {
 		if s.connects.Load() == 0 {
 			return errors.New("not connected")
 		}

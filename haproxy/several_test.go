@@ -55,7 +55,7 @@ func TestOnePoolBehindTwoHAProxies(t *testing.T) {
 		}
 		return nil
 	}
-	until(t, 5*time.Second, func() error {
+	until(t, eventually, func() error {
 		if both.Snapshot().Plan.Seq == 0 {
 			return errors.New("no plan yet")
 		}
@@ -63,7 +63,7 @@ func TestOnePoolBehindTwoHAProxies(t *testing.T) {
 	})
 	openSockets(t, instances[0].Addr(0), 3)
 	openSockets(t, instances[1].Addr(0), 5)
-	until(t, 5*time.Second, func() error {
+	until(t, eventually, func() error {
 		sum := 0.0
 		for _, d := range both.Snapshot().Plan.Decisions {
 			sum += d.InFlight
@@ -75,9 +75,9 @@ func TestOnePoolBehindTwoHAProxies(t *testing.T) {
 	})
 
 	halt(t, instances[1])
-	until(t, 5*time.Second, func() error { return inSync(true, false) })
+	until(t, eventually, func() error { return inSync(true, false) })
 	before := both.Snapshot().Targets
-	until(t, 5*time.Second, func() error {
+	until(t, eventually, func() error {
 		if err := inSync(true, false); err != nil {
 			t.Fatal(err)
 		}
@@ -93,5 +93,5 @@ func TestOnePoolBehindTwoHAProxies(t *testing.T) {
 	if err := instances[1].Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	until(t, 5*time.Second, func() error { return inSync(true, true) })
+	until(t, eventually, func() error { return inSync(true, true) })
 }

@@ -65,7 +65,7 @@ func TestRecord(t *testing.T) {
 		ask(t, in, "set server ws/ramping state ready")
 		ask(t, in, "set server ws/plain weight 120")
 		get(t, in.Addr(0), "/", 6)
-		until(t, 5*time.Second, func() error {
+		until(t, eventually, func() error {
 			if got := ask(t, in, "show stat -1 7 -1"); !strings.Contains(got, "they said") || !strings.Contains(got, "L4CON") {
 				return errors.New("checks are not through")
 			}

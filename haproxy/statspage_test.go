@@ -218,7 +218,7 @@ func TestStatsPageFollowsAReload(t *testing.T) {
 		}
 		defer func() { _ = socket.CloseNow() }()
 		ask(t, in, "set server ws/s2 weight 77")
-		until(t, 5*time.Second, func() error {
+		until(t, eventually, func() error {
 			if got := p.Weights()["s2"]; got != 77 {
 				return fmt.Errorf("weight %d", got)
 			}
@@ -228,7 +228,7 @@ func TestStatsPageFollowsAReload(t *testing.T) {
 			t.Fatal(err)
 		}
 		reloaded := time.Now()
-		until(t, 5*time.Second, func() error {
+		until(t, eventually, func() error {
 			if got := p.Weights()["s2"]; got != 50 {
 				return fmt.Errorf("weight %d is the old worker's", got)
 			}
@@ -237,7 +237,7 @@ func TestStatsPageFollowsAReload(t *testing.T) {
 		t.Logf("the new worker was seen %v after it was ready", time.Since(reloaded).Round(time.Millisecond))
 		get(t, in.Addr(0), "/", 5)
 		done := 0.0
-		until(t, 5*time.Second, func() error {
+		until(t, eventually, func() error {
 			for range len(me) {
 				for _, r := range <-me {
 					if r.RPS < 0 || r.EPS < 0 {
@@ -276,7 +276,7 @@ func TestStatsPageOutlivesHAProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := p.Stats()
-	until(t, 5*time.Second, func() error {
+	until(t, eventually, func() error {
 		if now := p.Stats(); now.Polls-now.PollErrors < before.Polls-before.PollErrors+3 {
 			return errors.New("not read again")
 		}

@@ -6,7 +6,6 @@ import (
 	"math"
 	"net"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
@@ -139,7 +138,7 @@ func TestWhatCountsAsDoneAndFailed(t *testing.T) {
 				}
 				test.drive(t, in.Addr(0))
 				var got map[string]work
-				until(t, 5*time.Second, func() error {
+				until(t, eventually, func() error {
 					sum.add(w.poll(t))
 					got = map[string]work{}
 					for name, done := range sum {
@@ -172,7 +171,7 @@ func TestClientsThatGoAwayAreNoFailure(t *testing.T) {
 			clients = append(clients, c)
 		}
 		sum := tally{}
-		until(t, 3*time.Second, func() error {
+		until(t, eventually, func() error {
 			reports := w.poll(t)
 			sum.add(reports)
 			if n := reports["s1"].InFlight; n != 3 && sum["s1"].Done != 3 {
@@ -183,7 +182,7 @@ func TestClientsThatGoAwayAreNoFailure(t *testing.T) {
 		for _, c := range clients {
 			_ = c.Close()
 		}
-		until(t, 3*time.Second, func() error {
+		until(t, eventually, func() error {
 			sum.add(w.poll(t))
 			if got := *sum["s1"]; got != (work{Done: 3}) {
 				return fmt.Errorf("got %+v", got)
@@ -200,7 +199,7 @@ func TestRefusedAndSentElsewhere(t *testing.T) {
 		w.poll(t)
 		keepAlive(t, in.Addr(0), "/", 8)
 		sum := tally{}
-		until(t, 3*time.Second, func() error {
+		until(t, eventually, func() error {
 			sum.add(w.poll(t))
 			// How many begin at the one that refuses depends on the version.
 			refused, served := *sum["s1"], *sum["s2"]
@@ -235,7 +234,7 @@ func TestWebSocketsAreUpgrades(t *testing.T) {
 		}
 		settled := func(want work, inFlight float64) {
 			t.Helper()
-			until(t, 3*time.Second, func() error {
+			until(t, eventually, func() error {
 				reports := w.poll(t)
 				sum.add(reports)
 				if got := *sum["s1"]; got != want || reports["s1"].InFlight != inFlight {
@@ -257,14 +256,14 @@ func TestInFlightAndLatency(t *testing.T) {
 		in, w := front(t, binary, "http", "  server s1 %[1]s\n#%[2]s\n")
 		done := make(chan struct{})
 		go func() { defer close(done); get(t, in.Addr(0), "/slow", 3) }()
-		until(t, 3*time.Second, func() error {
+		until(t, eventually, func() error {
 			if n := w.poll(t)["s1"].InFlight; n != 3 {
 				return fmt.Errorf("%g in flight", n)
 			}
 			return nil
 		})
 		<-done
-		until(t, 3*time.Second, func() error {
+		until(t, eventually, func() error {
 			r := w.poll(t)["s1"]
 			if r.InFlight != 0 || r.Latency < 0.29 || r.Latency > 1 {
 				return fmt.Errorf("in flight %g, latency %g s", r.InFlight, r.Latency)
@@ -284,7 +283,7 @@ func TestCountersThatAreClearedStartOver(t *testing.T) {
 		t.Errorf("rates over a reset: %+v", r)
 	}
 	// A session may end a little after its client has the answer.
-	until(t, 3*time.Second, func() error {
+	until(t, eventually, func() error {
 		if r := w.poll(t)["s1"]; r.InFlight != 0 || r.RPS != 0 {
 			return fmt.Errorf("still busy: %+v", r)
 		}
@@ -292,7 +291,7 @@ func TestCountersThatAreClearedStartOver(t *testing.T) {
 	})
 	get(t, in.Addr(0), "/", 5)
 	sum := tally{}
-	until(t, 3*time.Second, func() error {
+	until(t, eventually, func() error {
 		sum.add(w.poll(t))
 		if got := *sum["s1"]; got != (work{Done: 5}) {
 			return fmt.Errorf("got %+v", got)

@@ -173,7 +173,7 @@ func askFor(c net.Conn, path string) (*bufio.Reader, error) {
 	if path == "/wait" {
 		return in, nil
 	}
-	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(eventually)); err != nil {
 		return nil, err
 	}
 	for {
@@ -206,7 +206,7 @@ func (s *tunnels) ends() []time.Time {
 
 func (s *tunnels) wantEnded(t testing.TB, want int) {
 	t.Helper()
-	until(t, 5*time.Second, func() error {
+	until(t, eventually, func() error {
 		if got := len(s.ends()); got != want {
 			return fmt.Errorf("%d tunnels ended, want %d", got, want)
 		}
@@ -265,7 +265,7 @@ defaults
 // aged waits until HAProxy shows n streams of a server that may be closed.
 func aged(t testing.TB, in *instance.Instance, backend, server string, n int) {
 	t.Helper()
-	until(t, 10*time.Second, func() error {
+	until(t, eventually, func() error {
 		old := 0
 		if _, err := parseOne([]byte(ask(t, in, "show sess")), backend, server, func(s stream) {
 			if s.doing == tunnelling && s.age.least >= youngest {
