@@ -92,12 +92,22 @@ func TestCloseTouchesNobodyElse(t *testing.T) {
 			}
 		}
 
+		// The young ones come to this age seconds later: they are younger by as much as
+		// the others took to be old enough.
+		const old = 7 * time.Second
 		want := CloseResult{Began: 3, Asked: 1, Closed: 1, Left: 2}
 		if before30(t, binary) {
 			want = CloseResult{Began: 2, Left: 2}
 		}
-		aged(t, in, "ws", "s1", 2)
-		got, err = c.Close(t.Context(), CloseRequest{Selection: Selection{Server: "s1", Responses: true, MinAge: 5 * time.Second}, Count: 100})
+		until(t, eventually, func() error {
+			for _, s := range streamsOf(t, []byte(ask(t, in, "show sess")), "ws", "s1") {
+				if s.doing == responding && (s.age.least >= old || before30(t, binary)) {
+					return nil
+				}
+			}
+			return errors.New("the events are too young")
+		})
+		got, err = c.Close(t.Context(), CloseRequest{Selection: Selection{Server: "s1", Responses: true, MinAge: old}, Count: 100})
 		wantResult(t, got, want, err)
 		events.wantEnded(t, want.Closed)
 		if n := len(young.ends()) + len(requests.ends()); n != 0 {
@@ -177,7 +187,7 @@ func TestClosingByAHungHAProxyIsAnErrorSoon(t *testing.T) {
 		}
 		got, err := c.Drain(t.Context(), request)
 		wantKind(t, err, ErrHung)
-		if took := time.Since(stopped); stopped.IsZero() || took > errorWithin {
+		if took := time.Since(stopped); stopped.IsZero() || took > errorWithin+pauses {
 			t.Errorf("an error %v after it was stopped", took)
 		}
 		if got.Began != 60 || got.Closed != 20 || got.Left != 40 {
@@ -253,7 +263,7 @@ func TestCloseSaysWhatIsWrong(t *testing.T) {
 		began := time.Now()
 		_, err = nowhere.Close(t.Context(), ok)
 		wantKind(t, err, ErrUnreachable)
-		if took := time.Since(began); took > patience+2*time.Second {
+		if took := time.Since(began); took > patience+2*time.Second+pauses {
 			t.Errorf("took %v", took)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,8 +13,20 @@ import (
 	"github.com/trimtab-lb/trimtab/haproxy/instance"
 )
 
-// errorWithin is how soon a HAProxy that hangs has to be an error.
-const errorWithin = 2 * time.Second
+const (
+	// errorWithin is how soon a HAProxy that hangs has to be an error.
+	errorWithin = 2 * time.Second
+	// pauses are what the machine may take from this program meanwhile.
+	pauses = 5 * time.Second
+)
+
+func TestTimeoutsMakeAHungHAProxyAnErrorInTime(t *testing.T) {
+	for _, timeout := range []time.Duration{firstReplyTimeout, replyTimeout} {
+		if timeout > errorWithin*4/5 {
+			t.Errorf("%v leave too little of %v", timeout, errorWithin)
+		}
+	}
+}
 
 // halt stops HAProxy and waits until all its threads are.
 func halt(t *testing.T, in *instance.Instance) {
@@ -22,11 +35,20 @@ func halt(t *testing.T, in *instance.Instance) {
 		t.Fatal(err)
 	}
 	until(t, eventually, func() error {
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", in.PID()))
-		if err == nil && !strings.Contains(string(status), "State:\tT") {
-			err = errors.New("it still runs")
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", in.PID()))
+		if err != nil || len(threads) == 0 {
+			return fmt.Errorf("no threads: %w", err)
 		}
-		return err
+		for _, thread := range threads {
+			status, err := os.ReadFile(thread)
+			if err != nil {
+				return err
+			}
+			if !strings.Contains(string(status), "State:\tT") {
+				return errors.New("it still runs")
+			}
+		}
+		return nil
 	})
 }
 
@@ -57,7 +79,7 @@ func TestHungIsAnErrorAndCaughtUpWith(t *testing.T) {
 				if first {
 					t.Logf("error %v after SIGSTOP: %v", time.Since(stopped).Round(time.Millisecond), err)
 				}
-				if took := time.Since(began); took > errorWithin {
+				if took := time.Since(began); took > errorWithin+pauses {
 					t.Fatalf("an apply took %v", took)
 				}
 			}
@@ -94,7 +116,7 @@ func TestHungBeforeTheFirstConnection(t *testing.T) {
 	for range callers {
 		go func() {
 			_, err := s.Exchange(t.Context(), []string{"show info"}, func(int, []byte) error { return nil })
-			if took := time.Since(began); took > errorWithin {
+			if took := time.Since(began); took > errorWithin+pauses {
 				err = fmt.Errorf("took %v: %w", took, err)
 			} else if errors.Is(err, ErrHung) {
 				err = nil
