@@ -29,6 +29,8 @@ func behave(w http.ResponseWriter, r *http.Request) {
 		case <-time.After(300 * time.Millisecond):
 		case <-r.Context().Done():
 		}
+	case "/never":
+		<-r.Context().Done()
 	case "/close":
 		answer(w, "")
 	case "/garbage":
