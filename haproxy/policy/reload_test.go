@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/trimtab-lb/trimtab/haproxy"
 	"github.com/trimtab-lb/trimtab/haproxy/instance"
 )
 
@@ -66,14 +67,51 @@ func staged(t testing.TB, binary string) stage {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }))
 	t.Cleanup(server.Close)
-	program, master := withMaster(t, binary)
+	program, socket := withMaster(t, binary)
 	address := freeAddress(t)
 	config := strings.NewReplacer("ADDRESS", address, "SERVER", server.Listener.Addr().String()).Replace(served)
 	in := start(t, instance.Options{Binary: program, Config: config, MasterWorker: true})
+	// Its worker may answer before it takes signals.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := poll(ctx, "the master does not answer", func() (bool, error) {
+		_, err := master{socket}.processes(ctx)
+		return err == nil, err
+	}); err != nil {
+		t.Fatal(err)
+	}
 	set(t, in.Socket(),
 		"set server web/s1 weight 77", "set server web/s2 state drain", "set server web/s2 weight 5",
 		"set server web/s3 state maint", "set server web/s4 state ready", "set server other/s1 weight 0")
-	return stage{in, master, address}
+	return stage{in, socket, address}
+}
+
+// retiring is called before a reload. What it returns waits until the worker of
+// before takes no more connections: for a moment, it and the new one both do.
+func retiring(t testing.TB, socket string) (wait func()) {
+	t.Helper()
+	s, err := haproxy.NewSession(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	before, _, err := look(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := poll(ctx, "the old worker goes on", func() (bool, error) {
+			// When it is gone, another one answers.
+			now, stopping, err := look(ctx, s)
+			return err == nil && (stopping || now.pid != before.pid), err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		s.Close() // it would keep the old worker alive
+	}
 }
 
 // states are weight and state of every server.
@@ -130,7 +168,7 @@ func stream(t testing.TB, address string) (stop func() (done int64, failures []e
 	var group sync.WaitGroup
 	for i := range 4 {
 		group.Go(func() {
-			client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: i%2 == 0}}
+			client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: i%2 == 0}}
 			defer client.CloseIdleConnections()
 			tick := time.NewTicker(10 * time.Millisecond)
 			defer tick.Stop()
@@ -179,12 +217,14 @@ func TestReloadCarriesWeightsAndStatesOver(t *testing.T) {
 		stop := stream(t, s.address)
 		p := prepared(t, s.ConfigFile())
 		written(t, p, binary)
+		retired := retiring(t, s.Socket())
 		began := time.Now()
 		carried, err := p.Reload(t.Context(), Reload{MasterSocket: s.master, Socket: s.Socket()})
 		took := time.Since(began)
 		if err != nil {
 			t.Fatal(err)
 		}
+		retired()
 		if is := running(t, s.Socket(), "web"); is != "leastconn" {
 			t.Errorf("the new worker balances with %s", is)
 		}
@@ -213,10 +253,12 @@ func TestReloadByCommand(t *testing.T) {
 		s := staged(t, binary)
 		p := prepared(t, s.ConfigFile())
 		written(t, p, binary)
+		retired := retiring(t, s.Socket())
 		carried, err := p.Reload(t.Context(), Reload{Command: fmt.Sprint("kill -USR2 ", s.PID()), Socket: s.Socket()})
 		if err != nil {
 			t.Fatal(err)
 		}
+		retired()
 		if diff := cmp.Diff(asBefore, states(t, s.Socket())); diff != "" || len(carried.Set) == 0 {
 			t.Errorf("carried %+v (-want +got)\n%s", carried, diff)
 		}
