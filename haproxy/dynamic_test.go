@@ -135,8 +135,10 @@ func TestServersThatAreAddedAndDeletedAreFollowed(t *testing.T) {
 }
 
 func TestHealthChecksAreFollowed(t *testing.T) {
+	var own atomic.Int32
 	onEach(t, func(t *testing.T, binary string) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		// At an address of its own, where nobody else takes the port meanwhile.
+		l, err := net.Listen("tcp", fmt.Sprintf("127.77.5.%d:0", own.Add(1)))
 		if err != nil {
 			t.Fatal(err)
 		}
