@@ -13,7 +13,6 @@ import (
 
 	orcav3 "github.com/cncf/xds/go/xds/data/orca/v3"
 	orcaservicev3 "github.com/cncf/xds/go/xds/service/orca/v3"
-	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -265,24 +264,25 @@ func TestTrailers(t *testing.T) {
 	for when, want := range map[report.When][2]bool{report.Never: {}, report.Asked: {false, true}, report.Always: {true, true}} {
 		b := start(t, report.Options{InBand: report.InBand{When: when}}, echo{unary: func(context.Context, string) (string, error) { return "", nil }})
 		for i, ctx := range []context.Context{within(t), metadata.AppendToOutgoingContext(within(t), "endpoint-load-metrics-format", "bin")} {
-			var trailer metadata.MD
-			if err := b.call(ctx, "", grpc.Trailer(&trailer)); err != nil {
-				t.Fatal(err)
-			}
-			values := trailer.Get("endpoint-load-metrics-bin")
-			if (len(values) > 0) != want[i] {
-				t.Errorf("when %d, request %d: trailer %v", when, i, trailer)
-			}
-			if len(values) == 0 {
-				continue
-			}
-			var m orcav3.OrcaLoadReport
-			if err := proto.Unmarshal([]byte(values[0]), &m); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(0.5, m.GetCpuUtilization()); diff != "" {
-				t.Errorf("CPU (-want +got):\n%s", diff)
-			}
+			// What goes with answers is written a moment after the load that is waited for.
+			b.until(t, "CPU in trailers", func(report.Load) bool {
+				var trailer metadata.MD
+				if err := b.call(ctx, "", grpc.Trailer(&trailer)); err != nil {
+					t.Fatal(err)
+				}
+				values := trailer.Get("endpoint-load-metrics-bin")
+				if (len(values) > 0) != want[i] {
+					t.Fatalf("when %d, request %d: trailer %v", when, i, trailer)
+				}
+				if len(values) == 0 {
+					return true
+				}
+				var m orcav3.OrcaLoadReport
+				if err := proto.Unmarshal([]byte(values[0]), &m); err != nil {
+					t.Fatal(err)
+				}
+				return m.GetCpuUtilization() == 0.5
+			})
 		}
 	}
 }
