@@ -11,6 +11,9 @@ FUZZTIME ?= 20s
 
 # Packages of the lab that emulate servers in real time.
 REALTIME := /cmd/trimtab-lab\(/internal/\(alarm\|backend\|child\|demo\|load\|machine\|realrun\|realtime\|stack\)\)\?$$
+# Whole scenarios, simulated in a goroutine each: what runs beside what is tested with
+# -race where they are run (cmd/internal/simulate).
+SIMULATED := /cmd/internal/compile$$
 # A seed for drawn scenarios that nothing was tuned with, and how many seeds each
 # scenario gets.
 JUDGE_DRAW_SEED ?= 20280229
@@ -71,11 +74,13 @@ lint: ## go vet, staticcheck, gofumpt
 # Envoy on the one that .ci/envoy sets up.
 #
 # Programs under measurement run without -race: what times itself is tested
-# apart, one package after another so that they do not disturb each other. The lab emulates servers in real time and has the machine to itself.
+# apart, one package after another so that they do not disturb each other. The lab
+# emulates servers in real time and has the machine to itself.
 race:
 	haproxies=$$(.ci/proxies); export TRIMTAB_HAPROXY_BINARIES=$$haproxies; \
 	  envoy=$$(.ci/envoy); export TRIMTAB_ENVOY=$$envoy; \
-	  $(GO) test -race -shuffle=on -parallel 4 -timeout 15m -skip '^TestMeasured' $$($(GO) list ./... | grep -v '$(REALTIME)'); \
+	  $(GO) test -shuffle=on -timeout 15m $$($(GO) list ./... | grep '$(SIMULATED)'); \
+	  $(GO) test -race -shuffle=on -parallel 4 -timeout 15m -skip '^TestMeasured' $$($(GO) list ./... | grep -v '$(REALTIME)\|$(SIMULATED)'); \
 	  $(GO) test -race -shuffle=on -timeout 15m -p 1 -skip '^TestMeasured' $$($(GO) list ./... | grep '$(REALTIME)'); \
 	  $(GO) test -count=1 -p 1 -timeout 15m -run '^TestMeasured' ./...
 
