@@ -15,6 +15,7 @@ import (
 
 	"github.com/coder/websocket"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	"github.com/trimtab-lb/trimtab/scorer"
 	"github.com/trimtab-lb/trimtab/xds/instance"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -70,6 +71,14 @@ type edge struct {
 	addr     string
 	sockets  []*websocket.Conn
 	client   *http.Client
+	mark     mark
+}
+
+// mark is a listener before one backend of two, in turn.
+type mark struct {
+	addr     string
+	backends [2]*backendServer
+	turn     int
 }
 
 func envoyBinary(t testing.TB) string {
@@ -84,7 +93,7 @@ func envoyBinary(t testing.TB) string {
 	return path
 }
 
-const listenerName = "edge"
+const listenerName, markName = "edge", "mark"
 
 // newEdge serves a cluster and a listener to an Envoy with nothing but a bootstrap,
 // which is ready when the first update has reached it.
@@ -106,17 +115,73 @@ func newEdge(t testing.TB, cluster ClusterConfig, count int, first Update) *edge
 		t.Fatal(err)
 	}
 	e.control.publish(append(listener, r)...)
+	marked := ClusterConfig{Name: markName, Policy: RoundRobin}
+	if r, err = marked.Cluster(); err != nil {
+		t.Fatal(err)
+	}
+	if listener, err = (ListenerConfig{Name: markName, Address: "127.0.0.1:0", Cluster: markName}).Resources(); err != nil {
+		t.Fatal(err)
+	}
+	e.control.publish(append(listener, r)...)
+	for i := range e.mark.backends {
+		e.mark.backends[i] = newBackend(t)
+	}
+	e.moveMark()
 	e.apply(first)
 	text, err := Bootstrap(BootstrapConfig{Node: Node{"edge-1", "edge"}, Server: Server{Address: e.control.addr}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.start(binary, text)
+	addr, err := e.envoy.Listener(t.Context(), markName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.mark.addr = addr.String()
 	return e
 }
 
+// moveMark has the next of two backends behind the listener that is a mark, and
+// returns its address.
+func (e *edge) moveMark() (to string) {
+	e.t.Helper()
+	e.mark.turn++
+	to = e.mark.backends[e.mark.turn%2].addr
+	v, err := NewEnvoy(EnvoyConfig{Pool: markName, Service: markName, Balancing: Balancing{Policy: RoundRobin}})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	served := update(e.t, v, Update{Plan: planOf(1), Kind: scorer.KindRequests, Endpoints: []Endpoint{{Backend: name(0), Address: to}}})
+	e.control.publish(Resource{Type: AssignmentType, Name: markName, Body: served.Body})
+	return to
+}
+
+// settle waits until Envoy's workers have what its admin shows. Each is told all
+// changes in their order, so that who has one that was made after those that matter
+// has them, too. A new connection goes to any of the workers.
+func (e *edge) settle() {
+	e.t.Helper()
+	const inARow = 60
+	want := e.moveMark()
+	client := &http.Client{Timeout: e.client.Timeout, Transport: &http.Transport{DisableKeepAlives: true}}
+	e.await("the workers", func() error {
+		for range inARow {
+			response, err := client.Get("http://" + e.mark.addr)
+			if err != nil {
+				return err
+			}
+			got, err := io.ReadAll(response.Body)
+			_ = response.Body.Close()
+			if err != nil || string(got) != want {
+				return fmt.Errorf("%s %q, want %s: %v", response.Status, got, want, err)
+			}
+		}
+		return nil
+	})
+}
+
 func newEdgeClient() *http.Client {
-	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 }
 
 func viewOf(t testing.TB, cluster ClusterConfig) *Envoy {
@@ -175,7 +240,7 @@ func (e *edge) apply(u Update) Served {
 	return served
 }
 
-// follow applies an update and waits until Envoy has it.
+// follow applies an update and waits until Envoy and each of its workers have it.
 func (e *edge) follow(u Update) {
 	e.t.Helper()
 	served := e.apply(u)
@@ -198,6 +263,7 @@ func (e *edge) follow(u Update) {
 		}
 		return nil
 	})
+	e.settle()
 }
 
 func (e *edge) hosts() map[string]instance.Host {
@@ -215,7 +281,7 @@ func (e *edge) hosts() map[string]instance.Host {
 
 func (e *edge) await(what string, check func() error) {
 	e.t.Helper()
-	ctx, cancel := context.WithTimeout(e.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(e.t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(period)
 	defer tick.Stop()
@@ -243,7 +309,7 @@ func (e *edge) hold(count int) {
 	for range 8 {
 		dialers.Go(func() {
 			for todo.Add(-1) >= 0 {
-				ctx, cancel := context.WithTimeout(e.t.Context(), 10*time.Second)
+				ctx, cancel := context.WithTimeout(e.t.Context(), 30*time.Second)
 				socket, _, err := websocket.Dial(ctx, "ws://"+e.addr, nil)
 				cancel()
 				if err != nil {
@@ -297,7 +363,7 @@ func (e *edge) alive() int {
 	e.t.Helper()
 	alive := 0
 	for _, socket := range e.sockets {
-		ctx, cancel := context.WithTimeout(e.t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(e.t.Context(), 30*time.Second)
 		if err := errors.Join(socket.Write(ctx, websocket.MessageText, []byte("x")), second2(socket.Read(ctx))); err == nil {
 			alive++
 		}

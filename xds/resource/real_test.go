@@ -78,6 +78,7 @@ func TestEnvoyRandomHeedsNoWeights(t *testing.T) {
 		}
 		return err
 	})
+	e.settle()
 	near(t, "2,000 requests", e.request(2000, 4), []float64{1, 1}, 150)
 }
 
