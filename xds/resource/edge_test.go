@@ -298,16 +298,30 @@ func (e *edge) await(what string, check func() error) {
 	}
 }
 
-// hold opens so many WebSockets through Envoy, eight at a time, and keeps them.
+// hold opens so many WebSockets through Envoy and keeps them. Those that are dialled
+// together may all be placed before one of them counts, when Envoy has stood still, so
+// that the last ones, which level that, wait for each other.
 func (e *edge) hold(count int) {
+	e.t.Helper()
+	const alone = 40
+	if together := count - alone; together > 0 {
+		e.dial(together, 8)
+	}
+	for range min(count, alone) {
+		e.dial(1, 1)
+	}
+}
+
+// dial opens so many WebSockets through Envoy, some at a time, and keeps them.
+func (e *edge) dial(count, dialers int) {
 	e.t.Helper()
 	opened := make(chan *websocket.Conn, count)
 	failed := make(chan error, count)
 	var todo atomic.Int64
 	todo.Store(int64(count))
-	var dialers sync.WaitGroup
-	for range 8 {
-		dialers.Go(func() {
+	var group sync.WaitGroup
+	for range dialers {
+		group.Go(func() {
 			for todo.Add(-1) >= 0 {
 				ctx, cancel := context.WithTimeout(e.t.Context(), 30*time.Second)
 				socket, _, err := websocket.Dial(ctx, "ws://"+e.addr, nil)
@@ -320,7 +334,7 @@ func (e *edge) hold(count int) {
 			}
 		})
 	}
-	dialers.Wait()
+	group.Wait()
 	close(opened)
 	close(failed)
 	for socket := range opened {
