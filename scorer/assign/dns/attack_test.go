@@ -37,6 +37,7 @@ func TestOneClientDoesNotTakeAllConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.queryTimeout = time.Minute // no connection ends before the other client was answered
 	assigntest.Run(t, s)
 	zoneFor(t, s, Options{}, assigntest.Backends("10.0.0.1:80"), nil)
 	for range 32 {
@@ -46,8 +47,8 @@ func TestOneClientDoesNotTakeAllConnections(t *testing.T) {
 		}
 		defer func() { _ = c.Close() }()
 	}
-	client := miekg.Client{Net: "tcp", Timeout: queryTimeout / 2, Dialer: &net.Dialer{
-		LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: queryTimeout / 2,
+	client := miekg.Client{Net: "tcp", Timeout: s.queryTimeout / 2, Dialer: &net.Dialer{
+		LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: s.queryTimeout / 2,
 	}}
 	if _, _, err := client.Exchange(query("farm.example.", miekg.TypeA), s.Addr().String()); err != nil {
 		t.Errorf("another client over TCP: %v", err)

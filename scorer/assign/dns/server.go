@@ -46,6 +46,8 @@ type Server struct {
 	log     *slog.Logger
 	packets net.PacketConn
 	streams net.Listener
+	// queryTimeout is how long a client has for sending a query, and for taking an answer.
+	queryTimeout time.Duration
 	// limiter is for queries that no zone is asked by.
 	limiter *ratelimit.Limiter
 	limited atomic.Uint64
@@ -63,7 +65,7 @@ func Listen(ctx context.Context, c Config) (*Server, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: c, limiter: ratelimit.New(ratelimit.Config{PerSecond: strangers, Burst: 2 * strangers, IPv4: 24, IPv6: 56})}
+	s := &Server{config: c, queryTimeout: queryTimeout, limiter: ratelimit.New(ratelimit.Config{PerSecond: strangers, Burst: 2 * strangers, IPv4: 24, IPv6: 56})}
 	s.log = c.Logger.With("listener", s.Name())
 	s.zones.Store(&map[string]*Target{})
 	host, port, err := net.SplitHostPort(c.Listen)
@@ -118,7 +120,7 @@ func (s *Server) Run(ctx context.Context) error {
 	streams := accept.Limit(s.streams, accept.Limits{Total: s.config.MaxConnections})
 	servers := []*miekg.Server{
 		{PacketConn: s.packets, UDPSize: maxUDP},
-		{Listener: streams, ReadTimeout: queryTimeout, WriteTimeout: queryTimeout, IdleTimeout: func() time.Duration { return idleTimeout }},
+		{Listener: streams, ReadTimeout: s.queryTimeout, WriteTimeout: s.queryTimeout, IdleTimeout: func() time.Duration { return idleTimeout }},
 	}
 	failed := make([]error, len(servers))
 	var group sync.WaitGroup
