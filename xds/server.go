@@ -24,8 +24,9 @@ const (
 	viewGRPC  = "grpc"
 )
 
-// stopTimeout bounds the end of streams that do not read.
-const stopTimeout = time.Second
+// stopTimeout bounds the end of what gRPC has ended already. It is long, since one that
+// is reached makes an end that has left nothing undone a failed one.
+const stopTimeout = 10 * time.Second
 
 // Server is one listener for all Envoys and gRPC clients of all pools. Its methods
 // may be used concurrently.
