@@ -81,7 +81,8 @@ func TestRedirectExampleSendsClients(t *testing.T) {
 		return answer.Backend
 	}
 	places := map[string]bool{}
-	for _, room := range strings.Split("abcdefghijklmno", "") {
+	// Each is asked for twice, by which no server comes near what it may have at most.
+	for _, room := range strings.Split("abcdefghijkl", "") {
 		first := ask(room)
 		if again := ask(room); again != first {
 			t.Errorf("room %s is sent to %s, and then to %s", room, first, again)
@@ -89,7 +90,7 @@ func TestRedirectExampleSendsClients(t *testing.T) {
 		places[first] = true
 	}
 	if len(places) < 2 || places[""] {
-		t.Errorf("15 rooms are sent to %v", places)
+		t.Errorf("12 rooms are sent to %v", places)
 	}
 	runAssignReadme(t, r, "redirect", 4, "127.0.0.1:8090", gate)
 }
