@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -57,7 +58,7 @@ func TestAPoolOfTwoBackendsOfOneProxyIsDrained(t *testing.T) {
 	p := r.drained(t)
 	t.Logf("%g connections through two backends gone after %.1f s", p.Backends[0].Drain.First, time.Since(began).Seconds())
 	wantNone(t, servers[0])
-	if p.Backends[0].Drain.First != 50 {
+	if math.Abs(float64(p.Backends[0].Drain.First)-50) > aBitMore {
 		t.Errorf("the drain is of %g", p.Backends[0].Drain.First)
 	}
 	applied := p.Backends[1].Applied
@@ -106,9 +107,23 @@ func wantNone(t *testing.T, s *socketServer) {
 	wantBack(t, []*socketServer{s}, 0)
 }
 
+// aBitMore is by how many connections HAProxy's shares may be off: of its threads two may
+// choose the same server before one of them counts.
+const aBitMore = 2
+
 // openForLong says whether all sockets have been open for long enough for HAProxy to know
-// one from the next.
-func openForLong(p status.Pool, least ...float64) bool { return p.Tick >= 8 && holdsEach(p, least...) }
+// one from the next; each backend is to hold so many, or a few less where others do more.
+func openForLong(p status.Pool, each ...float64) bool {
+	var few []float64
+	var want, held float64
+	for i, n := range each {
+		few, want = append(few, n-aBitMore), want+n
+		if i < len(p.Backends) {
+			held += float64(p.Backends[i].InFlight)
+		}
+	}
+	return p.Tick >= 8 && held == want && holdsEach(p, few...)
+}
 
 func closedBy(p status.Pool) (closed uint64) {
 	for _, b := range p.Backends {
@@ -186,7 +201,7 @@ func TestADrainGoesOnWhenHAProxyReloads(t *testing.T) {
 	counts, _ := openSockets(servers)
 	d := p.Backends[0].Drain
 	t.Logf("%g connections in three workers gone after %.1f s of 8 s; %v are open", d.First, took.Seconds(), counts)
-	if d.First != 80 || counts[0] != 0 || took > drainLimit {
+	if math.Abs(float64(d.First)-80) > aBitMore || counts[0] != 0 || took > drainLimit {
 		t.Errorf("%+v with %d left after %v", d, counts[0], took)
 	}
 	// Until a new worker is told its weights it sends the server a third of those who were
