@@ -73,7 +73,7 @@ func visits(t *testing.T, url string, n int) map[string]int {
 func TestRedirectAndDNS(t *testing.T) {
 	t.Parallel()
 	members := []*member{memberAt(t, "ws1", "127.0.7.1"), memberAt(t, "ws2", "127.0.7.2"), memberAt(t, "ws3", "127.0.7.3")}
-	gate, names := freePort(t), freePort(t)
+	gate, names := freePort(t), freePortAt(t, "127.0.7.53")
 	pools := func(list []*member, ttl string) string {
 		var backends []string
 		for _, m := range list {

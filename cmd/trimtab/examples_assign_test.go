@@ -15,17 +15,16 @@ import (
 )
 
 // exampleMembers are the three servers of an example, and what stands for their
-// addresses and the one that trimtab listens on.
-func exampleMembers(t *testing.T, listen, network string) (at string, members []*member, pairs []string) {
+// addresses and the one that trimtab listens on, which is at.
+func exampleMembers(t *testing.T, listen, at, network string) (members []*member, pairs []string) {
 	t.Helper()
-	at = freePort(t)
 	pairs = []string{listen, at}
 	for i, name := range []string{"ws1", "ws2", "ws3"} {
 		m := memberAt(t, name, network+string(rune('1'+i)))
 		members = append(members, m)
 		pairs = append(pairs, "10.0.0.1"+string(rune('1'+i))+":8080", m.address)
 	}
-	return at, members, pairs
+	return members, pairs
 }
 
 // placing says that clients are placed by reports.
@@ -50,7 +49,8 @@ func runAssignReadme(t *testing.T, r *running, folder string, want int, pairs ..
 
 func TestRedirectExampleSendsClients(t *testing.T) {
 	t.Parallel()
-	gate, members, pairs := exampleMembers(t, ":8090", "127.0.8.")
+	gate := freePort(t)
+	members, pairs := exampleMembers(t, ":8090", gate, "127.0.8.")
 	r := startExample(t, "redirect", "", strings.NewReplacer(pairs...))
 	r.until(t, "placing", placing)
 
@@ -101,7 +101,8 @@ func TestRedirectExampleSpeaksTLS(t *testing.T) {
 	if len(diffs) != 1 {
 		t.Fatalf("%d diffs in the README", len(diffs))
 	}
-	gate, _, pairs := exampleMembers(t, ":8090", "127.0.9.")
+	gate := freePort(t)
+	_, pairs := exampleMembers(t, ":8090", gate, "127.0.9.")
 	cert, key, trusted := keypairtest.Write(t, t.TempDir(), "gate.example.org")
 	pairs = append(pairs, "/etc/trimtab/gate.pem", cert, "/etc/trimtab/gate.key", key)
 	_, pools, _ := strings.Cut(patched(t, exampleText(t, "redirect/trimtab.yaml"), diffs[0], '-', '+'), "pools:\n")
@@ -125,7 +126,8 @@ func TestRedirectExampleSpeaksTLS(t *testing.T) {
 
 func TestDNSExampleResolves(t *testing.T) {
 	t.Parallel()
-	names, _, pairs := exampleMembers(t, "192.0.2.53:53", "127.0.10.")
+	names := freePortAt(t, "127.0.10.53")
+	_, pairs := exampleMembers(t, "192.0.2.53:53", names, "127.0.10.")
 	r := startExample(t, "dns", "", strings.NewReplacer(pairs...))
 	r.until(t, "placing", placing)
 	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {

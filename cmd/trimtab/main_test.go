@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -237,8 +238,13 @@ func (l *lockedBuffer) String() string {
 // freePort is an address for a program that is yet to start, or to start once more.
 // Until the test ends nobody else is given its port: a socket that listens to nothing
 // has it, beside which the kernel lets a program listen that names the port.
-func freePort(t *testing.T) string {
+func freePort(t *testing.T) string { return freePortAt(t, "127.0.0.1") }
+
+// freePortAt is one of an address of the loopback network. For UDP, where no program can
+// listen beside another's socket, it has to be an address that nobody else uses.
+func freePortAt(t *testing.T, host string) string {
 	t.Helper()
+	at := netip.MustParseAddr(host)
 	fail := func(err error) {
 		if err != nil {
 			t.Fatal(err)
@@ -248,10 +254,10 @@ func freePort(t *testing.T) string {
 	fail(err)
 	t.Cleanup(func() { _ = syscall.Close(fd) })
 	fail(syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1))
-	fail(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	fail(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: at.As4()}))
 	bound, err := syscall.Getsockname(fd)
 	fail(err)
-	return fmt.Sprintf("127.0.0.1:%d", bound.(*syscall.SockaddrInet4).Port)
+	return fmt.Sprintf("%s:%d", at, bound.(*syscall.SockaddrInet4).Port)
 }
 
 func write(t *testing.T, path, text string) {
