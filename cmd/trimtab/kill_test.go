@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/client"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab/internal/status"
 	"github.com/trimtab-lb/trimtab/haproxy/instance"
 	"github.com/trimtab-lb/trimtab/scorer"
@@ -92,6 +93,7 @@ func killed(t *testing.T, rng *rand.Rand, kills int) (worst float64) {
 	r.untilEvery(t, 500*time.Millisecond, "telling the servers apart", func(d status.Document) bool {
 		return steering(d) && d.Pools[0].Law == scorer.LawCapacity && d.Pools[0].Backends[0].Weight > 1.35
 	})
+	looked := 0 // kills that were seen to the second step
 	for kill := range kills {
 		pause := time.NewTimer(time.Duration(rng.IntN(1000)) * time.Millisecond)
 		<-pause.C
@@ -102,15 +104,28 @@ func killed(t *testing.T, rng *rand.Rand, kills int) (worst float64) {
 		before := share(t, in)
 		r.again(t)
 		var seen []float64
+		second := false
 		r.until(t, fmt.Sprintf("steering after kill %d", kill), func(d status.Document) bool {
 			now := share(t, in)
+			// Who is slow to look may see what several steps have come to.
+			after, err := status.Get(t.Context(), client.Client{Addr: r.addr})
+			if err != nil || len(after.Pools) == 1 && after.Pools[0].Tick > 2 {
+				return steering(d)
+			}
 			if len(seen) == 0 || seen[len(seen)-1] != now {
 				seen = append(seen, now)
 			}
 			worst = max(worst, math.Abs(math.Log(now/before)), math.Abs(math.Log((1-now)/(1-before))))
+			second = second || steering(d)
 			return steering(d)
 		})
+		if second {
+			looked++
+		}
 		t.Logf("kill %d: share %.3f, then %.3f", kill, before, seen)
+	}
+	if looked < kills/2 {
+		t.Errorf("%d of %d kills were seen to the second step", looked, kills)
 	}
 	if got := share(t, in); got < 0.6 {
 		t.Errorf("the quick server's share ends at %.2f: what was learned is lost", got)
