@@ -2,16 +2,19 @@ package realrun
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/trimtab-lb/trimtab/cmd/internal/compile"
 	"github.com/trimtab-lb/trimtab/cmd/internal/scenario"
 	"github.com/trimtab-lb/trimtab/cmd/internal/simulate"
+	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/load"
 	"github.com/trimtab-lb/trimtab/cmd/trimtab-lab/internal/realtime"
 	haproxyinstance "github.com/trimtab-lb/trimtab/haproxy/instance"
 	envoyinstance "github.com/trimtab-lb/trimtab/xds/instance"
@@ -76,13 +79,82 @@ func parsed(t *testing.T, text string) Options {
 
 func ran(t *testing.T, o Options) Outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	out, err := Run(ctx, o)
+	out, err := run(t, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out
+}
+
+func run(t *testing.T, o Options) (Outcome, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	return Run(ctx, o)
+}
+
+// judgment is what is wrong with a run.
+type judgment []string
+
+func (j *judgment) Errorf(format string, args ...any) { *j = append(*j, fmt.Sprintf(format, args...)) }
+
+// mayStand is how long a run may stand still and count, whatever happens in it.
+const mayStand = 100 * time.Millisecond
+
+// judged runs a scenario and judges it, once more where something is wrong with a run
+// that stood still: clients and backends, which are this process, did so together, while
+// proxies and trimtab saw them do nothing.
+func judged(t *testing.T, o Options, judge func(j *judgment, out *Outcome)) {
+	t.Helper()
+	for attempt := 1; ; attempt++ {
+		var wrong judgment
+		longest := standstill()
+		if out, err := run(t, o); err != nil {
+			wrong.Errorf("%v", err)
+		} else {
+			judge(&wrong, &out)
+		}
+		stood := longest()
+		switch {
+		case len(wrong) == 0:
+			return
+		case stood <= mayStand:
+			for _, what := range wrong {
+				t.Error(what)
+			}
+			return
+		}
+		t.Logf("INVALID: stood still for %v: %s", stood, strings.Join(wrong, "; "))
+		if attempt == load.Attempts {
+			t.Skip("this machine is too busy to measure on, so that nothing is shown")
+		}
+	}
+}
+
+// standstill watches this process until it is asked for how long it stood still at most.
+func standstill() (longest func() time.Duration) {
+	var most time.Duration
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		const every = 5 * time.Millisecond
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for last := time.Now(); ; {
+			select {
+			case <-stop:
+				return
+			case <-ticker.C:
+			}
+			now := time.Now()
+			most, last = max(most, now.Sub(last)-every), now
+		}
+	}()
+	return func() time.Duration {
+		close(stop)
+		<-done
+		return most
+	}
 }
 
 // runOf is a policy's first run.

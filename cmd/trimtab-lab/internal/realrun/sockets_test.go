@@ -138,22 +138,25 @@ policies: [leastconn, trimtab]
 `
 
 func TestConnectionsMoveAndDrain(t *testing.T) {
-	o := parsed(t, deployed)
-	out := ran(t, o)
+	judged(t, parsed(t, deployed), func(j *judgment, out *Outcome) { movedAndDrained(t, j, out) })
+}
+
+func movedAndDrained(t *testing.T, j *judgment, out *Outcome) {
+	t.Helper()
 	f := figures(t, out.Summary, "leastconn")
 	// 40 of 60 would be each one's, and all of one are to leave.
 	if least := f.ConnectionsLeast; least < 36+60+10 || least > 36+60+2*60 || *f.ConnectionsShedOverLeast != 0 {
-		t.Errorf("leastconn: %+v", f.SocketFigures)
+		j.Errorf("leastconn: %+v", f.SocketFigures)
 	}
 	if f.ConnectionsPeak != 120 || f.ConnectionsPeakMaxMean < 1.2 || f.ConnectionsPeakMaxMin < 20 || f.ConnectionsLost < 50 || f.ClientsLost != 0 {
-		t.Errorf("leastconn: %+v", f)
+		j.Errorf("leastconn: %+v", f)
 	}
-	backends := runOf(t, &out, "leastconn").seen.series.Backends
+	backends := runOf(t, out, "leastconn").seen.series.Backends
 	if drained := backends[0].InFlight; drained[28] < 50 || drained[31] > 60 {
-		t.Errorf("s-1 has %v in flight over time", drained)
+		j.Errorf("s-1 has %v in flight over time", drained)
 	}
 	if joined := backends[2].InFlight; joined[10] > 5 {
-		t.Errorf("new has %v in flight over time, though nobody leaves", joined)
+		j.Errorf("new has %v in flight over time, though nobody leaves", joined)
 	}
 	if f = figures(t, out.Summary, "trimtab"); f == nil {
 		for _, p := range out.Policies {
@@ -163,11 +166,11 @@ func TestConnectionsMoveAndDrain(t *testing.T) {
 	}
 	// A third of them moves to who joined, another leaves before the restart.
 	if f.ConnectionsShed < 65 || f.ConnectionsShed > 100 || f.ConnectionsLost > 15 || f.ClientsLost != 0 {
-		t.Errorf("trimtab: %+v, %+v", f, f.SocketFigures)
+		j.Errorf("trimtab: %+v, %+v", f, f.SocketFigures)
 	}
-	for _, b := range runOf(t, &out, "trimtab").seen.series.Backends {
+	for _, b := range runOf(t, out, "trimtab").seen.series.Backends {
 		if held := b.InFlight[24]; held > 1.25*40 {
-			t.Errorf("%v of 120 connections in flight on one of three", held)
+			j.Errorf("%v of 120 connections in flight on one of three", held)
 		}
 	}
 }
