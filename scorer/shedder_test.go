@@ -367,7 +367,8 @@ func TestShedderKeepsItsPromises(t *testing.T) {
 	})
 }
 
-// Once even, a town that nobody leaves is left alone.
+// Once even, a town that nobody leaves is left alone. Where a part of a connection is
+// still too many it is a matter of chance when that one is closed, and by whom.
 func TestShedderDoesNotOscillate(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(2, 6).Draw(t, "backends")
@@ -381,12 +382,18 @@ func TestShedderDoesNotOscillate(t *testing.T) {
 		for range 120 {
 			f.step(nil)
 		}
-		before := f.closed
+		before, total, left := f.closed, 0.0, 0.0
+		for i := range held {
+			total += held[i]
+		}
+		for i := range f.held {
+			left += math.Ceil(max(0, f.held[i]-f.config.StopBelow*total/float64(n)))
+		}
 		for range 60 {
 			f.step(nil)
 		}
-		if f.closed != before {
-			t.Fatalf("%d more closed after it was even (%v)", f.closed-before, f.held)
+		if closed := f.closed - before; float64(closed) > left {
+			t.Fatalf("%d more closed after it was even but for %v (%v)", closed, left, f.held)
 		}
 	})
 }
