@@ -49,7 +49,7 @@ func (s *Session) dial(ctx context.Context) error {
 		return s.dialError(err)
 	}
 	s.conn, s.start, s.filled = conn, 0, 0
-	return s.cancellable(ctx, func() error { return s.greet(ctx) })
+	return s.cancellable(ctx, conn, func() error { return s.greet(ctx) })
 }
 
 // dialError says what is wrong with a socket and what to do.

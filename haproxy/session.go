@@ -42,6 +42,9 @@ type Session struct {
 	// turn holds one token; whoever has it owns the fields below.
 	turn chan struct{}
 	conn net.Conn
+	// left is a connection that was given up before HAProxy had answered what was to
+	// change something.
+	left net.Conn
 	// due is when the next reply must have arrived.
 	due time.Time
 	// out is what is sent next; buffer[start:filled] is what was read and not
@@ -81,7 +84,7 @@ func newSession(name, socket string, d dialect) (*Session, error) {
 // prompt and blank lines around it taken off. The bytes are valid during the
 // call only. An error from reply ends the exchange. Errors name the socket, and
 // after one the connection is closed: what was sent may or may not have been
-// done.
+// done, but is not done any more when the next exchange begins.
 //
 // at is when the last reply had arrived; exchanges do not overlap.
 func (s *Session) Exchange(ctx context.Context, commands []string, reply func(i int, text []byte) error) (at time.Time, err error) {
@@ -95,9 +98,13 @@ func (s *Session) Exchange(ctx context.Context, commands []string, reply func(i 
 		s.failures.Add(1)
 		return time.Time{}, fmt.Errorf("%s: %w", s.name, err)
 	}
-	if err := s.cancellable(ctx, func() error { return s.exchange(ctx, commands, reply) }); err != nil {
+	if err := s.settle(ctx); err != nil {
 		s.failures.Add(1)
-		s.close()
+		return time.Time{}, fmt.Errorf("%s: %w", s.name, err)
+	}
+	if err := s.cancellable(ctx, s.conn, func() error { return s.exchange(ctx, commands, reply) }); err != nil {
+		s.failures.Add(1)
+		s.giveUp(commands)
 		return time.Now(), fmt.Errorf("%s: %w", s.name, err)
 	}
 	s.commands.Add(uint64(len(commands)))
@@ -126,15 +133,20 @@ func (s *Session) takeTurn(ctx context.Context, due time.Time) error {
 }
 
 // cancellable runs f on the connection, which ends early when ctx does.
-func (s *Session) cancellable(ctx context.Context, f func() error) error {
-	conn := s.conn // close forgets it, maybe before the cancellation is through
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+func (s *Session) cancellable(ctx context.Context, conn net.Conn, f func() error) error {
+	through := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(through)
+		_ = conn.SetDeadline(time.Unix(1, 0))
+	})
 	err := f()
-	switch {
-	case stop():
+	if stop() {
 		return err
+	}
+	<-through // it would end whatever is done with the connection next
+	switch {
 	case err == nil || errors.Is(ctx.Err(), context.Canceled):
-		// The deadline in the past stays: the connection is of no more use.
+		// The deadline in the past stays: the connection takes no more commands.
 		return ctx.Err()
 	default:
 		return fmt.Errorf("%w: %w", err, ctx.Err())
@@ -154,6 +166,7 @@ func (s *Session) Level() string {
 func (s *Session) Close() {
 	<-s.turn
 	s.close()
+	_ = s.settle(context.Background()) // a later use is an exchange after those before
 	s.turn <- struct{}{}
 }
 
