@@ -21,14 +21,24 @@ import (
 func (b *Backend) Apply(ctx context.Context, p scorer.Plan) (scorer.InForce, error) {
 	b.watchers.Add(1)
 	defer b.watchers.Add(-1)
-	inForce, err := b.applyOnce(ctx, p)
+	var inForce scorer.InForce
+	err := b.again(ctx, func() (err error) {
+		inForce, err = b.applyOnce(ctx, p)
+		return err
+	})
+	return inForce, err
+}
+
+// again sets weights, and once more where a reload came between the last poll and
+// them.
+func (b *Backend) again(ctx context.Context, set func() error) error {
+	err := set()
 	if errors.Is(err, errReplaced) {
-		// A reload came between the last poll and the weights.
-		if err = b.proxy.Poll(ctx); err == nil {
-			inForce, err = b.applyOnce(ctx, p)
+		if err = b.proxy.succeeded(ctx); err == nil {
+			err = set()
 		}
 	}
-	return inForce, err
+	return err
 }
 
 func (b *Backend) applyOnce(ctx context.Context, p scorer.Plan) (scorer.InForce, error) {

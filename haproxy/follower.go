@@ -87,11 +87,14 @@ func (f *follower) meet(v *view) {
 }
 
 // restarted forgets what a new process has not got. The weights found at first
-// stay only where a server-state file has carried trimtab's over.
+// stay only where a server-state file has carried trimtab's over: what it was told
+// last, or whatever is there where the process before has refused or not answered that.
 func (f *follower) restarted(v *view) {
 	for i := range v.servers {
 		s := &v.servers[i]
-		if set, ok := f.sent[s.name]; !ok || set.weight != s.weight || s.weight == s.initial {
+		set, ok := f.sent[s.name]
+		carried := ok && set.weight == s.weight || !ok && f.touched[s.name]
+		if !carried || s.weight == s.initial {
 			delete(f.found, s.name)
 			delete(f.touched, s.name)
 		}

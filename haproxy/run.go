@@ -97,6 +97,15 @@ func (p *Proxy) Poll(ctx context.Context) error {
 	return err
 }
 
+// succeeded polls the process that has taken the place of the present one. That one
+// may go on to show what it has, so that a poll has to ask who answers.
+func (p *Proxy) succeeded(ctx context.Context) error {
+	p.reading.Lock()
+	p.infoAt = time.Time{}
+	p.reading.Unlock()
+	return p.Poll(ctx)
+}
+
 // quickest is the shortest of the polls that there have been.
 func quickest(polls []time.Duration) time.Duration {
 	out := time.Duration(0)
