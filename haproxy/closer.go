@@ -168,7 +168,7 @@ func (c *Closer) run(ctx context.Context, s Selection, job closing) (CloseResult
 	}
 	defer done()
 	job.Selection, job.closers, job.place = s, closers, at
-	job.asked, job.doubts = map[target]asking{}, map[target]int{}
+	job.asked, job.open, job.doubts = map[target]asking{}, map[target]bool{}, map[target]int{}
 	if err := job.run(ctx); err != nil {
 		return job.result, c.errorf(s.Server, err)
 	}

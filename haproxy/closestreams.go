@@ -12,9 +12,14 @@ import (
 type outcome uint8
 
 const (
-	// outcomeUnknown: there was an error first, or it is not certain to be the
-	// same. The next list tells.
+	// outcomeUnknown: there was an error first, or the answer was so long under way
+	// that it could be of a later stream. The next list tells.
 	outcomeUnknown outcome = iota
+	// outcomeDoubtful: it is not certain to be the same, whenever that was answered.
+	outcomeDoubtful
+	// outcomeTold: HAProxy was told to end it, and the connection failed before it
+	// answered. The next list tells.
+	outcomeTold
 	// outcomeGone: it has ended by itself, and another client may have its place.
 	outcomeGone
 	// outcomeClosed: HAProxy has been told to end it, and will.
@@ -44,12 +49,14 @@ func (c *closers) close(ctx context.Context, l *listing, at place, targets []tar
 	for i := range targets {
 		commands[i] = prefix + "show sess " + targets[i].pointer
 	}
+	listed, sent := l.began.Add(l.took), time.Now()
 	_, err := session.Exchange(ctx, commands, func(i int, text []byte) error {
-		same, there := checkStream(text, targets[i].stream, at.backend, at.server, time.Since(l.began)-l.took)
+		same, there, o := judge(text, targets[i].stream, at, sent.Sub(listed), time.Since(listed))
 		switch {
 		case same:
 			left = append(left, i)
 		case there:
+			out[i] = o
 		case bytes.HasPrefix(text, []byte(notFound)), bytes.HasPrefix(text, []byte(targets[i].pointer)), endedWorker(text):
 			out[i] = outcomeGone
 		default:
@@ -82,7 +89,29 @@ func (c *closers) close(ctx context.Context, l *listing, at place, targets []tar
 		}
 		return nil
 	})
+	if _, refused := errors.AsType[*CommandError](err); err != nil && !refused {
+		for _, i := range left {
+			if out[i] == outcomeUnknown {
+				out[i] = outcomeTold
+			}
+		}
+	}
 	return out, c.closeError(session, err)
+}
+
+// judge says whether an answer is certainly of the stream that was listed, at least so
+// long before it was asked for, and at most so long before it was read; and if it is
+// not, what is open. An answer that was long under way may be of a later stream, which
+// is no doubt about this one: it is asked for again, however often that is so.
+func judge(text []byte, listed stream, at place, asked, read time.Duration) (same, there bool, open outcome) {
+	same, there = checkStream(text, listed, at.backend, at.server, read)
+	if same || !there {
+		return same, there, outcomeUnknown
+	}
+	if inTime, _ := checkStream(text, listed, at.backend, at.server, asked); inTime {
+		return false, true, outcomeUnknown
+	}
+	return false, true, outcomeDoubtful
 }
 
 // What HAProxy answers to "show sess" and "shutdown session" of a pointer that is

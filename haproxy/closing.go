@@ -38,9 +38,11 @@ type closing struct {
 	// are too young.
 	candidates []target
 	waiting    int
-	// asked are those that were told to end. doubts is how often one was not
-	// certain to be the same when it was its turn.
+	// asked are those that were told to end. open are those that had their turn and
+	// of which the next list tells what has become, by whether they were told. doubts
+	// is how often one was not certain to be the same when it was its turn.
 	asked  map[target]asking
+	open   map[target]bool
 	doubts map[target]int
 	result CloseResult
 }
@@ -51,7 +53,19 @@ type asking struct {
 	age        age
 }
 
+// run closes. Of those who were told to end when HAProxy failed at last, nobody says
+// whether they do: who closes others in their place would close too many.
 func (j *closing) run(ctx context.Context) error {
+	err := j.goOn(ctx)
+	for t, told := range j.open {
+		if told && err != nil {
+			j.count(t, outcomeClosed)
+		}
+	}
+	return err
+}
+
+func (j *closing) goOn(ctx context.Context) error {
 	answered := time.Now()
 	for {
 		err := j.list(ctx)
@@ -135,11 +149,15 @@ func (j *closing) close(ctx context.Context, count int) (int, error) {
 	}
 	j.candidates = j.candidates[:from]
 	for i, o := range outcomes {
-		if o == outcomeUnknown {
-			j.doubts[picked[i].identity()]++
+		t := picked[i]
+		if o == outcomeGone || o == outcomeClosed {
+			j.count(t, o)
 			continue
 		}
-		j.count(picked[i], o)
+		if o == outcomeDoubtful {
+			j.doubts[t.identity()]++
+		}
+		j.open[t.identity()] = o == outcomeTold
 	}
 	j.report(j.result)
 	return len(picked), err
@@ -155,13 +173,28 @@ func (j *closing) count(t target, o outcome) {
 	if again {
 		return
 	}
-	j.quota--
+	j.quota = max(j.quota-1, 0)
 	j.result.Asked++
 	if o == outcomeClosed {
 		j.result.Closed++
 	} else {
 		j.result.Gone++
 	}
+}
+
+// settle counts those whose turn left open what became of them and who are not there
+// any more.
+func (j *closing) settle(there map[target]bool) {
+	for t, told := range j.open {
+		switch {
+		case there[t]:
+		case told:
+			j.count(t, outcomeClosed)
+		default:
+			j.count(t, outcomeGone)
+		}
+	}
+	clear(j.open)
 }
 
 // identity is what two listings have in common of one stream.

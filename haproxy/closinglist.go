@@ -89,6 +89,7 @@ func (j *closing) take(l listing, first bool) {
 		}
 		j.candidates = append(j.candidates, t)
 	}
+	j.settle(there)
 	for t := range j.asked {
 		if !there[t] {
 			delete(j.asked, t)
