@@ -31,7 +31,8 @@ type ShedStatus struct {
 	// Closed counts connections since the start, Failures the plans that were not
 	// carried out as they should be.
 	Closed, Failures uint64
-	// LastError is the newest failure, "" after a success.
+	// LastError is the newest failure, "" after a success and when a backend that is
+	// drained holds nothing any more.
 	LastError string
 }
 

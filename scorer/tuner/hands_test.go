@@ -140,6 +140,32 @@ func TestADrainIsCarriedOutByTheHands(t *testing.T) {
 	})
 }
 
+// Connections that nobody could close may leave by themselves: then nothing is wrong.
+func TestAFailureIsOverWhenAllHaveLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &clients{open: map[string]int{"a": 50, "b": 50}, fail: errors.New("no answer")}
+		tuner, _, stop := drainable(t, c, nil)
+		wait(5 * time.Second)
+		if _, err := tuner.Command(t.Context(), Command{Verb: Drain, Backend: "a", Over: 10 * time.Second, Order: scorer.Order{At: time.Now()}}); err != nil {
+			t.Fatal(err)
+		}
+		wait(5 * time.Second)
+		c.mu.Lock()
+		c.open["a"] = 0
+		c.mu.Unlock()
+		failing := tuner.Snapshot()
+		wait(10 * time.Second)
+		s := tuner.Snapshot()
+		if was := failing.Shed["a"]; was.LastError != "no answer" || was.Failures == 0 {
+			t.Errorf("while they are open: %+v", was)
+		}
+		if now := s.Shed["a"]; now.LastError != "" || now.Failures == 0 || !s.Plan.Decisions[0].Drain.Done {
+			t.Errorf("when they have left: %+v, %+v", now, s.Plan.Decisions[0].Drain)
+		}
+		stop()
+	})
+}
+
 // An order to rebalance ends by itself, and whoever keeps orders is told.
 func TestRebalanceEndsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -3,6 +3,7 @@ package tuner
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/trimtab-lb/trimtab/scorer"
 )
@@ -57,6 +58,7 @@ func (o *owner) followDrain(before, d *scorer.Decision) {
 	if d.Drain == nil || !d.Drain.Done || before.Drain != nil && before.Drain.Done {
 		return
 	}
+	o.nothingLeft(d.Backend)
 	if at, told := o.drained[d.Backend]; told && at.Equal(d.Drain.Began) {
 		return
 	}
@@ -67,4 +69,16 @@ func (o *owner) followDrain(before, d *scorer.Decision) {
 	}
 	o.log.Info("drained", "backend", d.Backend, "first", d.Drain.First)
 	o.event(Event{Kind: EventDrain, Backend: d.Backend, Text: text})
+}
+
+// nothingLeft forgets why connections of a backend could not be closed: they have left.
+func (o *owner) nothingLeft(backend string) {
+	status := o.now.Shed[backend]
+	if status.LastError == "" {
+		return
+	}
+	status.LastError = ""
+	now := maps.Clone(o.now.Shed) // snapshots share the old one
+	now[backend] = status
+	o.now.Shed = now
 }
