@@ -89,7 +89,8 @@ func (b *Backend) change(ctx context.Context, to func(*Faults, *Condition)) erro
 	b.faults, b.condition = f, c
 	b.mu.Unlock()
 	b.station.set(c.Cores, c.Speed*f.speed())
-	b.gate.set(f.Hang)
+	// Who hangs and then refuses breaks off what hung: it may not go on in between.
+	defer b.gate.set(f.Hang)
 	if refuse {
 		return b.unserve()
 	}

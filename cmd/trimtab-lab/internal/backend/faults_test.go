@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http/httptrace"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -102,6 +104,37 @@ func TestRefusesConnectionsAndReturnsAtTheSamePort(t *testing.T) {
 	}
 	if got := get(t, c, b, "/", ""); got.status != 200 {
 		t.Errorf("after it returns: %+v", got)
+	}
+}
+
+// What hangs when a backend breaks everything off is broken off, not let go on.
+func TestWhatHangsIsBrokenOff(t *testing.T) {
+	const requests = 50
+	b := started(t, Config{Cores: requests})
+	if err := b.SetFaults(t.Context(), Faults{Hang: true}); err != nil {
+		t.Fatal(err)
+	}
+	c := client(t)
+	ended := make(chan error, requests)
+	var sent sync.WaitGroup
+	sent.Add(requests)
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+		WroteRequest: func(httptrace.WroteRequestInfo) { sent.Done() },
+	})
+	for range requests {
+		go func() {
+			_, err := send(ctx, c, "GET", "http://"+b.Addr(), "", "")
+			ended <- err
+		}()
+	}
+	sent.Wait()
+	if err := b.SetFaults(t.Context(), Faults{Refuse: true}); err != nil {
+		t.Fatal(err)
+	}
+	for range requests {
+		if err := <-ended; err == nil {
+			t.Error("a request that hung was answered")
+		}
 	}
 }
 
