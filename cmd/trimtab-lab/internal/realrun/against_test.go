@@ -67,9 +67,11 @@ func TestAgreesWithTheSimulation(t *testing.T) {
 			o.Policies = []simulate.Policy{simulate.Equal(), simulate.Omniscient()}
 			o.Scenario.Warmup, o.Scenario.Duration = 3*time.Second, 13*time.Second
 			compared(t, o, func(policy string) agreement {
-				if policy == simulate.Equal().Name && o.Proxy.Kind == simulate.KindEnvoy {
-					// Envoy draws its choices itself: ten seconds of others.
-					return agreement{p99: 0.3, p50: 5 * time.Millisecond}
+				if o.Proxy.Kind == simulate.KindEnvoy {
+					// Envoy draws its choices itself, and ten of the thousand requests of ten
+					// seconds make the p99: that of eight real runs lay from the simulated
+					// one to 30 % above it (equal weights), and from 20 % below to 1 % above.
+					return agreement{p99: 0.6, p50: 5 * time.Millisecond}
 				}
 				return agreement{p99: 0.2, p50: 5 * time.Millisecond}
 			})
