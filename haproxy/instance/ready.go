@@ -34,44 +34,30 @@ func (in *Instance) Reload(ctx context.Context) error {
 		return fmt.Errorf("haproxy instance: reload: %w", err)
 	}
 	defer old.close()
-	if err := in.signalReload(ctx); err != nil {
-		return err
-	}
 	in.mu.Lock()
 	p := in.process
 	in.mu.Unlock()
+	// One that starts its worker yet loses the signal.
+	if err := in.waitMaster(ctx, p); err != nil {
+		return err
+	}
+	if err := in.signalReload(ctx); err != nil {
+		return err
+	}
 	if err := in.waitReady(ctx, p, old.pid); err != nil {
 		return err
 	}
 	return in.waitStopping(ctx, old)
 }
 
-// signalReload waits for the master, which does not listen before it has started its
-// worker, signals, and waits until it says that it reloads. The signal is repeated
-// only when that takes long: a second one that comes while the master starts again
-// would be another reload.
+// signalReload signals the master and waits until it says that it reloads. The signal
+// is repeated only when that takes long: a second one that comes while the master
+// starts again would be another reload.
 func (in *Instance) signalReload(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	tick := time.NewTicker(readyPeriod)
 	defer tick.Stop()
-	wait := func(err error) error {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("haproxy instance: master %d does not reload: %w:\n%s", in.PID(), errors.Join(ctx.Err(), err), in.Output())
-		case <-tick.C:
-			return nil
-		}
-	}
-	for {
-		err := in.askMaster(ctx)
-		if err == nil {
-			break
-		}
-		if err := wait(err); err != nil {
-			return err
-		}
-	}
 	const said = "Reloading HAProxy"
 	before := strings.Count(in.Output(), said)
 	signalled := time.Time{}
@@ -82,17 +68,13 @@ func (in *Instance) signalReload(ctx context.Context) error {
 			}
 			signalled = time.Now()
 		}
-		if err := wait(nil); err != nil {
-			return err
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("haproxy instance: master %d does not reload: %w:\n%s", in.PID(), ctx.Err(), in.Output())
+		case <-tick.C:
 		}
 	}
 	return nil
-}
-
-// askMaster returns nil when the master answers.
-func (in *Instance) askMaster(ctx context.Context) error {
-	_, err := ask(ctx, in.MasterSocket(), "show proc", "")
-	return err
 }
 
 // call is a connection to one worker, which stays the same one's.
@@ -187,7 +169,7 @@ func (in *Instance) waitReady(ctx context.Context, p *process, not int) error {
 // then the master takes no signal, and one that comes is lost.
 func (in *Instance) waitMaster(ctx context.Context, p *process) error {
 	return in.waitFor(ctx, p, in.MasterSocket(), func(ctx context.Context) (bool, error) {
-		err := in.askMaster(ctx)
+		_, err := ask(ctx, in.MasterSocket(), "show proc", "")
 		return err == nil, err
 	})
 }
